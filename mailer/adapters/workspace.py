@@ -1,0 +1,105 @@
+"""The workspace on disk: its first files, its issues, and the layouts that it can use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from mailer.adapters.folders import DirectoryFolder, open_folder
+from mailer.errors import Fault, InputError, StoppedError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def shipped(what: str) -> Path:
+    """The folder ``layouts`` or ``examples`` that came with the program.
+
+    In the wheel it lies inside the package; in a checkout beside it.
+    """
+    inside = _PACKAGE / "_shipped" / what
+    if inside.is_dir():
+        return inside
+    return _PACKAGE.parent / {"examples": "data/examples"}.get(what, what)
+
+
+def layout_folder(workspace: Path, name: str) -> DirectoryFolder:
+    """The layout's files: the workspace's own, else one that was shipped.
+
+    Raises InputError naming the layouts that there are.
+    """
+    places = (workspace / "layouts", shipped("layouts"))
+    if name and "/" not in name and "\\" not in name and not name.startswith("."):
+        for place in places:
+            if (place / name).is_dir():
+                return open_folder(place / name)
+    there = (folder for place in places if place.is_dir() for folder in place.iterdir())
+    known = sorted({folder.name for folder in there if folder.is_dir()})
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean “{near[0]}”?" if near else f"There are: {', '.join(known)}."
+    raise InputError(f"There is no layout “{name}”.", hint=hint)
+
+
+class Shelf:
+    """Fulfils ``ports.NewFolder``: makes whole folders under one place."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def create(self, name: str, contents: Mapping[str, bytes]) -> str:
+        """Makes the folder under another name first, then gives it its own: whole or not at all."""
+        target = self._place / name
+        if target.exists():
+            raise InputError(Fault("This folder exists already.", str(target)))
+        try:
+            self._place.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=self._place))
+            try:
+                for file, data in contents.items():
+                    (draft / file).parent.mkdir(parents=True, exist_ok=True)
+                    (draft / file).write_bytes(data)
+                draft.chmod(0o755)
+                draft.rename(target)
+            except BaseException:
+                shutil.rmtree(draft, ignore_errors=True)
+                raise
+        except OSError as error:
+            raise unwritable(target, error) from error
+        return str(target)
+
+
+class FirstFiles:
+    """Fulfils ``ports.FirstFiles``: writes a new workspace's files, never over others."""
+
+    def __init__(self, workspace: Path) -> None:
+        self._workspace = workspace
+
+    def exists(self, name: str) -> bool:
+        return (self._workspace / name).exists()
+
+    def write(self, name: str, text: str, *, private: bool = False) -> bool:
+        """Writes a file that is not there yet; returns whether it did."""
+        path = self._workspace / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(
+                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644
+            )
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise unwritable(path, error) from error
+        return True
+
+
+def unwritable(path: Path, error: OSError) -> StoppedError:
+    """The sentence for a file that can't be written."""
+    return StoppedError(
+        f"{path} can't be written: {error.strerror or error}.",
+        hint="Make room or give yourself the right to write there, and run this again.",
+    )

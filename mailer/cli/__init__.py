@@ -1,0 +1,1 @@
+"""The face for the terminal. Commands import what they need when they run: help must be quick."""

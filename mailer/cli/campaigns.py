@@ -1,0 +1,459 @@
+"""``mailer campaigns``: plan, show, send, pause, resume, cancel, and what became of everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailer.cli import screen
+from mailer.errors import InputError
+from mailer.model.words import CampaignState, Counts, DeliveryState
+
+if TYPE_CHECKING:
+    from mailer.usecases.send_campaign import SendReport
+    from mailer.usecases.show_campaign import CampaignReport
+    from mailer.wiring import Mailer
+
+commands = typer.Typer(no_args_is_help=True, help="Plan, send and follow campaigns.")
+Id = Annotated[str, typer.Argument(metavar="ID", help="The campaign's number or its slug.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+_ASK_FOR_NUMBER = 100  # above so many people the answer is the audience's number
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="campaigns")
+
+
+@commands.command()
+def plan(
+    path: Annotated[Path, typer.Argument(help="The issue's folder, or its issue.md.")],
+    list_name: Annotated[str, typer.Option("--list", metavar="NAME", help="Who gets it.")],
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="NAME", help="Leave out who is on this list too."),
+    ] = None,
+    not_in: Annotated[
+        list[str] | None,
+        typer.Option("--not-in", metavar="CAMPAIGN", help="Leave out who got this campaign."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Mail people who already got this issue, too.")
+    ] = False,
+    blank_ok: Annotated[
+        bool, typer.Option("--blank-ok", help="Leave a gap where somebody's field is empty.")
+    ] = False,
+) -> None:
+    """Freeze an issue and its audience. Nothing is sent yet."""
+    from mailer.usecases.plan_campaign import plan_campaign
+
+    with screen.opened() as mailer:
+        report = plan_campaign(
+            mailer.issue(path),
+            list_name=list_name,
+            exclude=exclude or (),
+            not_in=not_in or (),
+            again=again,
+            blank_ok=blank_ok,
+            db=mailer.db,
+            layouts=mailer.layout,
+            brand=mailer.brand,
+            keys=mailer.keys,
+            clock=mailer.clock,
+            sending=mailer.sender_policy,
+        )
+    for warning in report.warnings:
+        screen.note(f"Warning: {warning}")
+    if screen.result(
+        {
+            "campaign": report.campaign,
+            "slug": report.slug,
+            "audience": report.audience,
+            "variants": report.variants,
+            "excluded": report.excluded,
+        }
+    ):
+        return
+    screen.say(f"Planned campaign {report.campaign}, “{report.slug}”: {report.subject}")
+    left_out = sum(report.excluded.values())
+    screen.table(
+        [
+            ("on the list", report.audience + left_out),
+            *((f"– {reason}", people) for reason, people in report.excluded.items()),
+            ("audience", report.audience),
+        ]
+    )
+    screen.say()
+    screen.say(f"Web version: {report.web_url}")
+    screen.say(f"Next: mailer campaigns test {report.slug} --to YOU@example.org")
+    screen.say(f"      mailer campaigns send {report.slug}")
+
+
+@commands.command()
+def show(
+    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="Number or slug.")] = None,
+) -> None:
+    """One campaign with its counts and reasons, or the newest ones."""
+    from mailer.usecases.show_campaign import show_campaign, show_campaigns
+
+    with screen.opened() as mailer:
+        ports: dict[str, Any] = {"db": mailer.db, "clock": mailer.clock, "folder": mailer.runs}
+        if name is None:
+            reports = show_campaigns(**ports)
+            if screen.result([_document(report) for report in reports]):
+                return
+            _print_overview(reports)
+        else:
+            report = show_campaign(name, **ports)
+            if not screen.result(_document(report)):
+                _print_report(report)
+
+
+@commands.command()
+def report(name: Id) -> None:
+    """What became of everybody: counts that add up, and the reasons behind them."""
+    show(name)
+
+
+@commands.command()
+def recipients(
+    name: Id,
+    state: Annotated[
+        list[DeliveryState] | None, typer.Option("--state", help="Only these states.")
+    ] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False,
+) -> None:
+    """Everybody in the audience, with state, reason and the server's words."""
+    from mailer.usecases.list_recipients import list_recipients
+
+    with screen.opened() as mailer:
+        people = list_recipients(name, db=mailer.db, states=state or ())
+        if jsonl:
+            screen.stream(people)
+        elif not screen.result(people):
+            for person in people:
+                words = " · ".join(w for w in (person.reason, person.reply) if w)
+                screen.say(f"{person.address}  {person.state}" + (f"  {words}" if words else ""))
+
+
+@commands.command()
+def test(
+    name: Id,
+    to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="Who gets the copy.")],
+) -> None:
+    """Send one marked copy, outside of the ledger. Its links change nothing."""
+    from mailer.usecases.send_test_copy import send_campaign_copy
+
+    with screen.opened() as mailer:
+        copies = asyncio.run(
+            send_campaign_copy(
+                name,
+                to=to,
+                db=mailer.db,
+                transport=mailer.transport,
+                keys=mailer.keys,
+                clock=mailer.clock,
+            )
+        )
+    print_copies(copies)
+
+
+def print_copies(copies: Any) -> None:
+    if not screen.result(
+        [{"address": c.address, "accepted": c.accepted, "reply": c.reply} for c in copies]
+    ):
+        for copy in copies:
+            screen.say(
+                f"{copy.address}: {'accepted' if copy.accepted else 'NOT accepted'} – {copy.reply}"
+            )
+    if not all(copy.accepted for copy in copies):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def send(
+    name: Id,
+    yes: Yes = False,
+    wait: Annotated[
+        str, typer.Option(help="How long to wait for deferred people, such as 15m.")
+    ] = "15m",
+) -> None:
+    """Send a campaign, or go on with one that was stopped. Asks first."""
+    _send(name, yes=yes, wait=wait)
+
+
+@commands.command()
+def resume(
+    name: Id,
+    yes: Yes = False,
+    wait: Annotated[
+        str, typer.Option(help="How long to wait for deferred people, such as 15m.")
+    ] = "15m",
+) -> None:
+    """Go on with a campaign that was paused or stopped: `send` by another name."""
+    _send(name, yes=yes, wait=wait)
+
+
+@commands.command()
+def pause(name: Id) -> None:
+    """Stop sending: what is on the wire is finished, the rest waits for `resume`."""
+    from mailer.usecases.stop_campaign import pause_campaign
+
+    with screen.opened() as mailer:
+        number = pause_campaign(name, db=mailer.db, clock=mailer.clock)
+    if not screen.result({"campaign": number, "state": "paused"}):
+        screen.say("Paused: a process that is sending it stops within a second.")
+        screen.say(f"Next: mailer campaigns resume {name}")
+
+
+@commands.command()
+def cancel(name: Id, yes: Yes = False) -> None:
+    """Skip whoever has not been sent it yet, for good."""
+    from mailer.usecases.stop_campaign import cancel_campaign
+
+    screen.confirm(f"Cancel {name}, for good? Type yes:", answer="yes", yes=yes)
+    with screen.opened() as mailer:
+        skipped = cancel_campaign(name, **_reopening(mailer))
+    if not screen.result({"campaign": name, "state": "cancelled", "skipped": skipped}):
+        screen.say(f"Cancelled. {skipped:,} people are skipped.")
+
+
+@commands.command()
+def retry(name: Id) -> None:
+    """Try refused people again, where trying again may help. `send` does the rest."""
+    from mailer.usecases.reopen_deliveries import retry_refused
+
+    with screen.opened() as mailer:
+        people = retry_refused(name, **_reopening(mailer))
+        _reopened(mailer, name, people, "put back to planned")
+
+
+@commands.command()
+def unknown(
+    name: Id,
+    resend: Annotated[
+        bool, typer.Option("--resend", help="Send it to them again: some may get two copies.")
+    ] = False,
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Leave them: some may have got none.")
+    ] = False,
+) -> None:
+    """People whose copy was on its way when the answer was lost: list, resend or skip them."""
+    if resend and skip:
+        raise InputError("Either --resend or --skip, not both.")
+    if not (resend or skip):
+        recipients(name, [DeliveryState.unknown], False)
+        return
+    from mailer.usecases.reopen_deliveries import resend_unknown, skip_unknown
+
+    with screen.opened() as mailer:
+        people = (resend_unknown if resend else skip_unknown)(name, **_reopening(mailer))
+        _reopened(mailer, name, people, "put back to planned" if resend else "skipped")
+
+
+def _reopening(mailer: Mailer) -> dict[str, Any]:
+    return {
+        "db": mailer.db,
+        "clock": mailer.clock,
+        "folder": mailer.runs,
+        "retry_after": mailer.settings.retry_after,
+    }
+
+
+def _reopened(mailer: Mailer, name: str, people: int, what: str) -> None:
+    from mailer.usecases.show_campaign import show_campaign
+
+    report = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+    if screen.result(_document(report)):
+        return
+    screen.say(f"{people:,} people were {what}.")
+    if report.counts.left:
+        screen.say(f"Next: mailer campaigns send {report.slug}")
+
+
+def _send(name: str, *, yes: bool, wait: str) -> None:
+    from mailer.settings import seconds
+    from mailer.usecases.show_campaign import show_campaign
+
+    max_wait = seconds(wait)
+    with screen.opened() as mailer:
+        mailer.require_sendable()
+        before = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+        _ask(mailer, before, yes=yes)
+        line = screen.ProgressLine()
+
+        def progress(counts: Counts, due: int | None) -> None:
+            done = counts.audience - counts.left
+            line.show(done, counts.audience, waiting_until=due)
+
+        outcome = asyncio.run(_until_stopped(mailer, name, float(max_wait), progress))  # type: ignore[arg-type]  # seconds() gives an int for a str
+        line.clear()
+        after = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+    if not screen.result(_document(after)):
+        _print_outcome(outcome, after)
+    if outcome.counts.left or after.state is CampaignState.paused:
+        if outcome.because == "It was interrupted.":
+            raise typer.Exit(130)
+        raise typer.Exit(75)
+    if outcome.counts.unknown:
+        raise typer.Exit(1)
+
+
+async def _until_stopped(mailer: Mailer, name: str, max_wait: float, progress: Any) -> SendReport:
+    """Sends; SIGINT and SIGTERM stop it cleanly: what is on the wire is finished first."""
+    from mailer.usecases.send_campaign import send_campaign
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return await send_campaign(
+        name,
+        db=mailer.db,
+        transport=mailer.transport,
+        keys=mailer.keys,
+        clock=mailer.clock,
+        folder=mailer.runs,
+        pace=mailer.pace,
+        retry_after=mailer.settings.retry_after,
+        expires_after=mailer.settings.expires_after,
+        max_wait=max_wait,
+        progress=progress,
+        stop=stop,
+    )
+
+
+def _ask(mailer: Mailer, campaign: CampaignReport, *, yes: bool) -> None:
+    screen.note(f"Campaign {campaign.campaign}, “{campaign.slug}”")
+    screen.note(f"  subject   {campaign.subject}")
+    screen.note(f"  from      {campaign.sender_address}")
+    screen.note(f"  list      {campaign.list_name}")
+    screen.note(
+        f"  audience  {campaign.counts.audience:,}, of whom {campaign.counts.left:,} to send"
+    )
+    if campaign.excluded:
+        left_out = ", ".join(f"{people:,} {reason}" for reason, people in campaign.excluded.items())
+        screen.note(f"  left out  {left_out}")
+    screen.note(f"  through   {mailer.settings.smtp_host}:{mailer.settings.smtp_port}")
+    people = counts.left
+    if people > _ASK_FOR_NUMBER:
+        question = f"Type the number of people, {people}, to send:"
+        screen.confirm(question, answer=str(people), yes=yes)
+    else:
+        screen.confirm("Send now? Type yes:", answer="yes", yes=yes)
+
+
+def _document(report: CampaignReport) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "campaign": report.campaign,
+        "slug": report.slug,
+        "state": report.state,
+        **screen.plain(report.counts),
+        "seconds": report.seconds,
+        "per_second": report.per_second,
+        "subject": report.subject,
+        "list": report.list_name,
+        "excluded": report.excluded,
+        "reasons": report.reasons,
+        "stopped_because": report.because,
+        "next_try": report.next_due,
+        "web_url": report.web_url,
+    }
+    return document
+
+
+def _print_overview(reports: Any) -> None:
+    if not reports:
+        screen.say("No campaign yet.")
+        screen.say("Next: mailer campaigns plan PATH --list NAME")
+        return
+    screen.table(
+        [
+            (
+                r.campaign,
+                r.slug,
+                r.state,
+                f"{r.counts.accepted:,} of {r.counts.audience:,} accepted",
+                screen.instant(r.planned_at),
+            )
+            for r in reports
+        ],
+        indent="",
+    )
+
+
+def _print_report(report: CampaignReport) -> None:
+    state = report.state.value
+    if report.state is CampaignState.sending:
+        state = f"sending (process {report.sender})" if report.sender else "interrupted"
+    screen.say(f"Campaign {report.campaign}, “{report.slug}”: {state}")
+    screen.say(f"{report.subject}")
+    screen.say()
+    _print_counts(report)
+    if report.because and report.counts.left:
+        screen.say()
+        screen.say(f"Stopped: {report.because}")
+    screen.say()
+    screen.say(f"Web version: {report.web_url}")
+    _print_next(report)
+
+
+def _print_counts(report: CampaignReport) -> None:
+    counts = report.counts
+    on_list = counts.audience + sum(report.excluded.values())
+    screen.table(
+        [
+            ("on the list", on_list),
+            *((f"  left out: {reason}", people) for reason, people in report.excluded.items()),
+            ("audience", counts.audience),
+        ]
+    )
+    screen.say("  " + "─" * 30)
+    rows: list[tuple[str, int]] = []
+    for state in DeliveryState:
+        people = getattr(counts, state)
+        if people or state is DeliveryState.accepted:
+            rows.append((state.value, people))
+            rows += [
+                (f"  {reason or 'no reason given'}", many)
+                for reason, many in report.reasons.get(state, {}).items()
+            ]
+    screen.table(rows)
+    for reason, reply in report.replies.items():
+        screen.say(f"  {reason}: the server said “{reply}”")
+    if report.seconds:
+        screen.say(f"  on the wire for {report.seconds:,.1f} s, {report.per_second:,.0f} a second")
+
+
+def _print_outcome(outcome: SendReport, report: CampaignReport) -> None:
+    found = outcome.recovered
+    if found.released or found.answered or found.unknown:
+        screen.say(
+            f"An interrupted run was settled: {found.answered:,} had been answered,"
+            f" {found.released:,} had not been started, {found.unknown:,} unknown."
+        )
+    head = "Finished" if report.state is CampaignState.finished else report.state.value.capitalize()
+    screen.say(f"{head}: “{report.slug}”")
+    _print_counts(report)
+    if outcome.because:
+        screen.say()
+        screen.say(f"Stopped: {outcome.because}")
+    _print_next(report)
+
+
+def _print_next(report: CampaignReport) -> None:
+    if report.counts.left and not report.sender and report.state is not CampaignState.cancelled:
+        if report.counts.deferred and report.next_due:
+            screen.say(f"The next deferred person is due at {screen.clock_time(report.next_due)}.")
+        screen.say(f"Next: mailer campaigns send {report.slug}")
+    elif report.counts.unknown:
+        screen.say(
+            f"{report.counts.unknown:,} people are unknown: their text was on its way and no answer"
+            " came back. Nobody sends it to them again unless you say so."
+        )
+        screen.say(f"Next: mailer campaigns unknown {report.slug}  (then --resend or --skip)")
+    elif report.state is CampaignState.finished:
+        screen.say(f"Next: mailer campaigns recipients {report.slug}")

@@ -1,0 +1,135 @@
+"""``mailer issues``: begin, check, render and try an issue before anybody is planned."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer.cli import screen
+from mailer.cli.campaigns import print_copies
+
+commands = typer.Typer(no_args_is_help=True, help="Write, check and render issues.")
+Source = Annotated[Path, typer.Argument(metavar="PATH", help="The issue's folder or issue.md.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="issues")
+
+
+@commands.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as spring-2026.")],
+    layout: Annotated[str, typer.Option(help="The layout to begin with.")] = "newsroom",
+) -> None:
+    """Make data/issues/NAME with an edition that passes the check as it is."""
+    from mailer.usecases.new_issue import new_issue
+
+    with screen.opened() as mailer:
+        made = new_issue(
+            name, layout=layout, layouts=mailer.layout, target=mailer.shelf, clock=mailer.clock
+        )
+    if not screen.result({"path": made.path}):
+        screen.say(f"Made {made.path}")
+        screen.say(f"Next: open {made.path}/issue.md in your editor, then")
+        screen.say(f"      mailer issues check {made.path}")
+
+
+@commands.command()
+def check(path: Source) -> None:
+    """Say what is wrong with an issue, and where. 1 when there are errors."""
+    from mailer.usecases.check_issue import check_issue
+    from mailer.usecases.show_fields import show_fields
+
+    with screen.opened() as mailer:
+        report = check_issue(
+            mailer.issue(path),
+            layouts=mailer.layout,
+            brand=mailer.brand,
+            fields=show_fields(db=mailer.db),
+        )
+    found = {
+        "ok": report.ok,
+        "errors": [screen.fault_document(fault) for fault in report.errors],
+        "warnings": [screen.fault_document(fault) for fault in report.warnings],
+    }
+    if not screen.result(found):
+        for fault in report.errors:
+            screen.say(f"error    {fault}")
+        for fault in report.warnings:
+            screen.say(f"warning  {fault}")
+        screen.say(
+            f"{len(report.errors)} errors, {len(report.warnings)} warnings"
+            if report.errors or report.warnings
+            else "Nothing is wrong with it."
+        )
+        if report.ok:
+            screen.say(f"Next: mailer issues test {path} --to YOU@example.org")
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@commands.command()
+def render(
+    path: Source,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write the files.")],
+    as_address: Annotated[
+        str | None, typer.Option("--as", metavar="ADDRESS", help="As this person would see it.")
+    ] = None,
+) -> None:
+    """Write what one reader would get: email.html, email.txt, web.html, message.eml."""
+    from mailer.usecases.render_issue import render_issue
+
+    with screen.opened() as mailer:
+        rendered = render_issue(
+            mailer.issue(path),
+            as_address=as_address,
+            db=mailer.db,
+            layouts=mailer.layout,
+            brand=mailer.brand,
+            clock=mailer.clock,
+        )
+        files = mailer.write_rendered(out, rendered)
+    sizes = {
+        "html_bytes": len(rendered.html.encode()),
+        "text_bytes": len(rendered.text.encode()),
+        "message_bytes": len(rendered.message),
+    }
+    if not screen.result({**sizes, "files": files}):
+        screen.say(f"Subject: {rendered.subject}")
+        screen.table([(file,) for file in files])
+        screen.say(
+            f"HTML {sizes['html_bytes'] / 1024:.0f} KB, text {sizes['text_bytes'] / 1024:.0f} KB,"
+            f" message {sizes['message_bytes'] / 1024:.0f} KB"
+        )
+
+
+@commands.command()
+def test(
+    path: Source,
+    to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="Who gets the copy.")],
+    as_address: Annotated[
+        str | None, typer.Option("--as", metavar="ADDRESS", help="As this person would see it.")
+    ] = None,
+) -> None:
+    """Send one marked copy; no plan is needed, and its links change nothing."""
+    from mailer.usecases.send_test_copy import send_issue_copy
+
+    with screen.opened() as mailer:
+        copies = asyncio.run(
+            send_issue_copy(
+                mailer.issue(path),
+                to=to,
+                as_address=as_address,
+                db=mailer.db,
+                layouts=mailer.layout,
+                brand=mailer.brand,
+                transport=mailer.transport,
+                keys=mailer.keys,
+                clock=mailer.clock,
+                return_path=mailer.settings.return_path or "",
+            )
+        )
+    print_copies(copies)

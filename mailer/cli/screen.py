@@ -1,0 +1,178 @@
+"""What the terminal shows: results on standard output, everything else on standard error.
+
+With ``--json`` standard output holds one JSON document and nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mailer.errors import Fault, InputError
+
+if TYPE_CHECKING:
+    from mailer.wiring import Mailer
+
+
+@dataclasses.dataclass(slots=True)
+class _Mode:
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    workspace: Path = Path()
+
+
+_mode = _Mode()
+
+
+def configure(*, as_json: bool, quiet: bool, verbose: bool, workspace: Path) -> None:
+    _mode.as_json, _mode.quiet, _mode.verbose = as_json, quiet, verbose
+    _mode.workspace = workspace.resolve()
+
+
+def workspace() -> Path:
+    return _mode.workspace
+
+
+@contextmanager
+def opened(*, check_schema: bool = True) -> Iterator[Mailer]:
+    """The open workspace of this command."""
+    from mailer.wiring import open_mailer
+
+    with open_mailer(_mode.workspace, check_schema=check_schema) as mailer:
+        yield mailer
+
+
+def say(text: str = "") -> None:
+    """A line of the result, for people; on standard error when the result is JSON."""
+    if not (_mode.quiet and _mode.as_json):
+        typer.echo(text, err=_mode.as_json)
+
+
+def note(text: str) -> None:
+    """A remark beside the result: never on standard output."""
+    if not _mode.quiet:
+        typer.echo(text, err=True)
+
+
+def complain(text: str) -> None:
+    """An error. Always shown, on standard error."""
+    typer.echo(text, err=True)
+
+
+def result(document: Any) -> bool:
+    """Prints the JSON document when it is wanted; returns whether it was."""
+    if _mode.as_json:
+        typer.echo(json.dumps(plain(document), ensure_ascii=False, indent=2))
+    return _mode.as_json
+
+
+def stream(rows: Iterable[Any]) -> None:
+    """JSON lines, one a row."""
+    for row in rows:
+        typer.echo(json.dumps(plain(row), ensure_ascii=False))
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, enums and instants as JSON has them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds")
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, Iterator)):
+        return [plain(item) for item in value]
+    return value
+
+
+def fault_document(fault: Fault) -> dict[str, Any]:
+    """A fault as ``issues check`` prints it in JSON."""
+    message = f"{fault.message} {fault.hint}" if fault.hint else fault.message
+    return {"rule": fault.rule, "message": message, "file": fault.file, "line": fault.line}
+
+
+def table(rows: Sequence[Sequence[object]], *, indent: str = "  ") -> None:
+    """Columns lined up: numbers to the right, words to the left."""
+    if not rows:
+        return
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    numeric = [all(isinstance(row[i], int) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    for row in cells:
+        shown = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        )
+        say(f"{indent}{'  '.join(shown).rstrip()}")
+
+
+def confirm(question: str, *, answer: str, yes: bool) -> None:
+    """Asks, unless ``--yes``. Without a terminal it refuses rather than waits.
+
+    Raises InputError when nobody can answer, typer.Abort when the answer is another one.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError("Nobody is here to confirm this.", hint="Add --yes to do it unasked.")
+    given = typer.prompt(question, default="", show_default=False, err=True)
+    if given.strip().lower() != answer.lower():
+        complain("Nothing was done.")
+        raise typer.Exit(3)
+
+
+def clock_time(ms: int) -> str:
+    """An instant of the ledger as local time, for people."""
+    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%H:%M:%S")
+
+
+def instant(moment: datetime | None) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else "–"
+
+
+class ProgressLine:
+    """How far a send is: a moving line on a terminal, a plain one every ten seconds elsewhere."""
+
+    def __init__(self) -> None:
+        self._moving = sys.stderr.isatty() and not _mode.quiet
+        self._begun = time.monotonic()
+        self._shown = self._begun if not self._moving else 0.0
+        self._first: int | None = None
+
+    def show(self, done: int, total: int, *, waiting_until: int | None = None) -> None:
+        now = time.monotonic()
+        if _mode.quiet or now - self._shown < (0.1 if self._moving else 10):
+            return
+        self._shown = now
+        if self._first is None:
+            self._first, self._begun = done, now
+        rate = (done - self._first) / max(now - self._begun, 0.001)
+        text = f"{done:,} of {total:,}"
+        if waiting_until is not None:
+            text += f" · waiting for deferred people until {clock_time(waiting_until)}"
+        elif rate >= 1 and now - self._begun > 1:
+            left = int((total - done) / rate)
+            text += f" · {rate:,.0f} a second · {left // 60}:{left % 60:02d} left"
+        if self._moving:
+            typer.echo(f"\r\033[K{text}", err=True, nl=False)
+        else:
+            typer.echo(text, err=True)
+
+    def clear(self) -> None:
+        if self._moving:
+            typer.echo("\r\033[K", err=True, nl=False)

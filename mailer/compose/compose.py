@@ -1,0 +1,243 @@
+"""Composes an issue: Markdown with blocks and a layout in, one rendition out.
+
+::
+
+    issue.md ─▶ clean ─▶ lift ─▶ front matter + blocks ─▶ values ─▶ Jinja2 ─▶ MJML ─▶ HTML
+                                                             └────▶ Jinja2 ─▶ text part
+
+Everything is checked before anything is rendered, so that an author hears of all faults at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+from markupsafe import Markup
+
+from mailer.compose.css import troubles_of
+from mailer.compose.dates import day_in_words
+from mailer.compose.filling import Filled, Filler
+from mailer.compose.inline import MARK, inline_styles, parse, serialise
+from mailer.compose.layout import Layout
+from mailer.compose.mjml import (
+    EngineError,
+    locate,
+    locate_engine,
+    prepared,
+    run_engine,
+    without,
+)
+from mailer.compose.mjml_check import Inspection, inspect
+from mailer.compose.options import Gallery
+from mailer.compose.reading import NOBODY, Brand, Issue, read_issue, read_layout_name
+from mailer.compose.source import Front
+from mailer.compose.templates import MARKED, MARKUP, TEXT, Source
+from mailer.compose.text import tidy
+from mailer.compose.web import web_version
+from mailer.errors import Fault, InputError
+from mailer.model.words import Rendition, SlotKind
+
+__all__ = ["Brand", "Composed", "Front", "compose_issue", "read_layout_name"]
+
+# What a layout's templates may say about the reader and the campaign; values, per person.
+BUILT_IN = ("unsubscribe_url", "preferences_url", "web_url", "email", "list", "campaign")
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A composed issue: what was declared, what was rendered, and what deserves a look."""
+
+    front: Front
+    rendition: Rendition
+    warnings: tuple[Fault, ...] = ()
+    brand: Brand = NOBODY
+    where: str = ""  # the issue's path, for people
+    source: str = ""  # the issue as it was written, so that a finding can name its line
+    picture_urls: frozenset[str] = frozenset()
+
+
+def compose_issue(
+    issue_text: str,
+    *,
+    where: str,
+    read_picture: Callable[[str], bytes],
+    layout: Layout | Callable[[str], Layout],
+    picture_url: Callable[[str], str],
+    brand: Brand = NOBODY,
+) -> Composed:
+    """Renders an issue once, for everybody; raises InputError with every fault that was found.
+
+    ``where`` is the issue's path for people. ``read_picture`` gives the bytes of a file in the
+    issue's folder, ``picture_url`` the address of a prepared picture by its content name.
+    ``layout`` is a loaded layout, or loads the one that the front matter names.
+    """
+    faults: list[Fault] = []
+    issue = read_issue(issue_text, where, layout, brand, faults)
+    gallery = Gallery(read_picture, picture_url)
+    filled = Filler(issue, gallery, faults).fill()
+    if faults:
+        raise InputError(sorted(faults, key=lambda fault: (fault.file or "", fault.line or 0)))
+    rendition = _Renderer(issue, gallery, brand).render(filled)
+    return Composed(
+        issue.front,
+        rendition,
+        brand=brand,
+        where=where,
+        source=issue_text,
+        picture_urls=frozenset(picture_url(each.name) for each in rendition.pictures),
+    )
+
+
+class _Renderer:
+    """Fills the templates of one issue, runs engine and inliner, and writes both parts."""
+
+    def __init__(self, issue: Issue, gallery: Gallery, brand: Brand) -> None:
+        self.front = issue.front
+        self.layout = issue.layout
+        self.lifter = issue.lifter
+        self.gallery = gallery
+        self.built_in = {
+            name: self.lifter.take(SlotKind.value, name, 0, file=self.layout.document.file)
+            for name in BUILT_IN
+        }
+        self.common: dict[str, Any] = {
+            **self.built_in,
+            "t": self.layout.theme,
+            "issue": _issue_values(issue.front),
+            "organisation": brand.organisation,
+            "postal_address": brand.postal_address,
+            "site_url": brand.site_url,
+        }
+
+    def render(self, filled: list[Filled]) -> Rendition:
+        """Returns everything that a message and a web page are made of."""
+        front = self.front
+        mail, web = self._html(filled)
+        text = self._text(filled)
+        used = "\n".join((front.subject, front.preheader, mail, web, text))
+        seen = {slot.sentinel: slot for slot in self.lifter.found(used)}
+        return Rendition(
+            subject=front.subject,
+            preheader=front.preheader,
+            html=mail,
+            web_html=web,
+            text=text,
+            slots=tuple(slot for slot in self.lifter.slots.values() if slot.sentinel in seen),
+            language=front.lang,
+            direction=front.dir,
+            pictures=tuple(self.gallery.pictures.values()),
+        )
+
+    def _document(self, filled: list[Filled], how: str) -> str:
+        """Returns the whole MJML document; ``how`` is MARKUP, or MARKED to find places."""
+        templates = self.layout.templates
+        pieces: list[str] = []
+        for one in filled:
+            piece = templates.render(one.kind.markup, how, {**self.common, **one.values.markup})
+            if one.when is not None:
+                piece = f"<!--{one.when[0].sentinel}-->{piece}<!--{one.when[1].sentinel}-->"
+            pieces.append(piece)
+        style = self._css(self.layout.style_css, inlined=True)
+        media = self._css(self.layout.media_css, inlined=False)
+        values = {
+            **self.common,
+            "blocks": Markup("\n".join(pieces)),  # noqa: S704  # each was rendered with escaping
+            "style_css": Markup(MARK + style),  # noqa: S704  # the layout's own rules
+            "media_css": Markup(media),  # noqa: S704
+        }
+        return templates.render(self.layout.document, how, values)
+
+    def _css(self, source: Source, *, inlined: bool) -> str:
+        """Returns a style sheet with its tokens filled in; raises InputError with the line."""
+        templates = self.layout.templates
+        css = templates.render(source, TEXT, self.common)
+        troubles = troubles_of(css, inlined=inlined)
+        if troubles:
+            text, places = templates.unmark(templates.render(source, MARKED, self.common))
+            marked = troubles_of(text, inlined=inlined)
+            offsets = [each.offset for each in marked] if len(marked) == len(troubles) else []
+            lines = [place[1] if (place := places.at(each)) else None for each in offsets]
+            lines += [None] * (len(troubles) - len(lines))
+            raise InputError(
+                Fault(each.message, source.file, line, each.hint, rule="layout")
+                for each, line in zip(troubles, lines, strict=True)
+            )
+        return css
+
+    def _html(self, filled: list[Filled]) -> tuple[str, str]:
+        """Returns the mail's HTML and the web version's."""
+        markup = prepared(self._document(filled, MARKUP), self._ours)
+        found = inspect(markup)
+        file = self.layout.document.file
+        templates = self.layout.templates
+        if found.troubles:
+            marked = self._document(filled, MARKED)
+            raise InputError(
+                locate(marked, templates, self._ours, file)
+                or [Fault(each.message, file, None, each.hint) for each in found.troubles]
+            )
+        self._check_conditions(filled, found)
+        try:
+            root = self._root(without(markup, "web-only"))
+            page = self._root(markup) if "web-only" in markup else root
+        except EngineError as error:
+            marked = self._document(filled, MARKED)
+            raise InputError(
+                locate_engine(marked, templates, self._ours, file)
+                or [Fault(f"The MJML engine can't render this: {error}.", file)]
+            ) from error
+        sentinels = frozenset(self.lifter.slots)
+        return serialise(root), serialise(web_version(page, is_sentinel=sentinels))
+
+    def _root(self, markup: str) -> etree._Element:
+        root = parse(run_engine(markup))
+        inline_styles(root)
+        return root
+
+    def _ours(self, comment: str) -> bool:
+        return comment in self.lifter.slots
+
+    def _check_conditions(self, filled: list[Filled], found: Inspection) -> None:
+        """Refuses a condition where the engine would break it: inside of mj-wrapper."""
+        parents = {comment: parent for _, comment, parent in found.comments}
+        faults = [
+            Fault(
+                f"`when` can't be used here: the layout puts `{one.kind.name}` into"
+                f" `<{parents[one.when[0].sentinel]}>`.",
+                self.lifter.where,
+                one.when[0].line,
+                "Put the condition into the text, or take another layout.",
+                rule="personal-text",
+            )
+            for one in filled
+            if one.when is not None and parents.get(one.when[0].sentinel, "mj-body") != "mj-body"
+        ]
+        if faults:
+            raise InputError(faults)
+
+    def _text(self, filled: list[Filled]) -> str:
+        templates = self.layout.templates
+        blocks = ""
+        for one in filled:
+            piece = templates.render(one.kind.text, TEXT, {**self.common, **one.values.text})
+            piece = tidy(piece) + "\n"
+            if one.when is not None:  # a tag's line goes away whole, and the blank one stays
+                piece = f"{one.when[0].sentinel}\n{piece}{one.when[1].sentinel}\n"
+            blocks += piece
+        values = {**self.common, "blocks": blocks.strip("\n")}
+        return tidy(templates.render(self.layout.text_document, TEXT, values))
+
+
+def _issue_values(front: Front) -> dict[str, str]:
+    return {
+        "subject": front.subject,
+        "preheader": front.preheader,
+        "title": front.title or front.subject,
+        "lang": front.lang,
+        "dir": front.dir,
+        "date": day_in_words(front.date, front.lang) if front.date else "",
+        "contact": front.contact,
+    }

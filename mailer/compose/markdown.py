@@ -1,0 +1,210 @@
+"""Turns Markdown into tokens, and the tokens into the HTML of a mail.
+
+CommonMark with tables and strikethrough. HTML in the source is text, not markup, and the output
+is well-formed XML, because MJML's parser takes nothing less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.token import Token
+
+from mailer.compose.directives import Body
+from mailer.compose.lifting import Lifter, check_nesting
+from mailer.compose.joining import SLOT_TAGS, join_lists
+from mailer.compose.links import trouble_with
+from mailer.errors import Fault
+from mailer.model.words import Slot, SlotKind
+
+_QUOTES = {"en": "“”‘’"}  # languages whose typographer is on
+_MOST_QUOTES = 2_000  # its time grows with the square of their number
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Markdown as tokens, from which both parts of the mail are written."""
+
+    tokens: tuple[Token, ...]
+    body: Body
+
+
+class Markdown:
+    """The Markdown of one issue: its language, and its lifted expressions."""
+
+    def __init__(self, language: str, lifter: Lifter, faults: list[Fault]) -> None:
+        self.lifter = lifter
+        self.faults = faults
+        self._engine = _engine(language.split("-")[0].lower())
+
+    def parse(self, body: Body, *, on_open: str = "") -> Parsed:
+        """Parses blocks, and reports links and tags that can't stand where they stand.
+
+        ``on_open`` is the remedy for a tag that stands between blocks and does not close.
+        """
+        quotes = body.text.count('"') + body.text.count("'")
+        engine = self._engine if quotes <= _MOST_QUOTES else _engine("")
+        tokens = engine.parse(body.text, {"lifter": self.lifter})
+        join_lists(tokens)
+        parsed = Parsed(tuple(tokens), body)
+        _Judge(self, body, on_open).blocks(tokens)
+        return parsed
+
+    def parse_inline(self, text: str, line: int, *, place: str) -> Parsed:
+        """Parses one line of inline Markdown, such as a headline."""
+        body = Body(text, (line,))
+        tokens = self._engine.parseInline(text, {"lifter": self.lifter})
+        _Judge(self, body, "").inline(tokens[0].children or [], place)
+        return Parsed(tuple(tokens), body)
+
+    def html(self, parsed: Parsed) -> str:
+        """Returns well-formed HTML."""
+        return str(
+            self._engine.renderer.render(
+                list(parsed.tokens), self._engine.options, {"lifter": self.lifter}
+            )
+        ).strip()
+
+    def html_of(self, tokens: Sequence[Token]) -> str:
+        """Returns the HTML of some tokens of a parsed body."""
+        return str(self._engine.renderer.render(list(tokens), self._engine.options, {})).strip()
+
+
+@lru_cache(maxsize=8)
+def _engine(language: str) -> MarkdownIt:
+    typographer = language in _QUOTES
+    engine = MarkdownIt(
+        "commonmark",
+        {
+            "html": False,
+            "xhtmlOut": True,
+            "typographer": typographer,
+            "quotes": _QUOTES.get(language, "“”‘’"),
+        },
+    )
+    engine.enable(["table", "strikethrough"])
+    if typographer:
+        engine.enable(["smartquotes", "replacements"])
+    # Every address becomes a link token, so that a bad one is reported and not left as text.
+    engine.validateLink = lambda url: True  # type: ignore[method-assign]  # its documented hook
+    engine.block.ruler.before(
+        "fence",
+        SLOT_TAGS,
+        _slot_tags,
+        {"alt": ["paragraph", "reference", "blockquote", "list"]},
+    )
+    engine.add_render_rule(SLOT_TAGS, _render_slot_tags)
+    return engine
+
+
+def _slot_tags(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Takes a line of nothing but lifted tags as a block of its own."""
+    if state.is_code_block(start):
+        return False
+    line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]
+    lifter = state.env.get("lifter")
+    tags = lifter.only_tags(line) if lifter is not None else []
+    if not tags:
+        return False
+    if silent:
+        return True
+    token = state.push(SLOT_TAGS, "", 0)
+    token.map = [start, start + 1]
+    token.block = True
+    token.meta = {"slots": tags}
+    state.line = start + 1
+    return True
+
+
+def _render_slot_tags(
+    renderer: object, tokens: Sequence[Token], index: int, options: object, env: object
+) -> str:
+    return "".join(f"<!--{slot.sentinel}-->" for slot in tokens[index].meta["slots"]) + "\n"
+
+
+class _Judge:
+    """Walks tokens once and reports what can't stand where it stands."""
+
+    def __init__(self, markdown: Markdown, body: Body, on_open: str) -> None:
+        self.lifter = markdown.lifter
+        self.faults = markdown.faults
+        self.body = body
+        self.remedy = on_open
+
+    def blocks(self, tokens: Sequence[Token]) -> None:
+        """Checks that the tags between blocks close where they opened, level by level."""
+        levels: list[list[Slot]] = [[]]
+        for token in tokens:
+            if token.type == SLOT_TAGS:
+                levels[-1].extend(token.meta["slots"])
+            elif token.type == "inline":
+                self.inline(token.children or [], "the paragraph or heading", token)
+            elif token.nesting == 1:
+                levels.append([])
+            elif token.nesting == -1:
+                check_nesting(levels.pop(), self.faults, place="the list item or quotation")
+            elif token.content:
+                self._closed(token.content, "the code block")
+        if self.remedy:
+            check_nesting(levels[0], self.faults, place="the text", remedy=self.remedy)
+        else:
+            check_nesting(levels[0], self.faults, place="the block")
+
+    def inline(self, tokens: Sequence[Token], place: str, parent: Token | None = None) -> None:
+        """Checks one paragraph, heading, cell or headline."""
+        line = parent.map[0] if parent is not None and parent.map else 0
+        levels: list[list[Slot]] = [[]]
+        for token in tokens:
+            if token.type in ("softbreak", "hardbreak"):
+                line += 1
+            elif token.type == "image":
+                self._fault(
+                    "A picture can't stand in the text.",
+                    line,
+                    'Give it to a block that takes one: `::: story picture=… alt="…"`.',
+                )
+            elif token.nesting == 1:
+                self._link(token, line)
+                levels.append([])
+            elif token.nesting == -1:
+                check_nesting(levels.pop(), self.faults, place="the link or emphasis")
+            elif token.content:
+                levels[-1].extend(self.lifter.tags(token.content))
+        check_nesting(levels[0], self.faults, place=place)
+
+    def _link(self, token: Token, line: int) -> None:
+        if token.type != "link_open":
+            return
+        self._closed(str(token.attrGet("title") or ""), "the link's title")
+        trouble = self.address(str(token.attrGet("href") or ""))
+        if trouble:
+            self._fault(trouble, line, "Write the whole address, with https:// in front.")
+
+    def address(self, url: str) -> str | None:
+        """Says why an address can't be used; one that begins with a personal value may be any."""
+        self._closed(url, "the address")
+        return trouble_with_lifted(url, self.lifter)
+
+    def _closed(self, text: str, place: str) -> None:
+        check_nesting(self.lifter.tags(text), self.faults, place=place)
+
+    def _fault(self, message: str, offset: int, hint: str) -> None:
+        line = self.body.line(offset)
+        self.faults.append(Fault(message, self.lifter.where, line, hint, rule="links"))
+
+
+def trouble_with_lifted(url: str, lifter: Lifter) -> str | None:
+    """Judges an address that may hold personal expressions."""
+    slots = lifter.found(url)
+    values = [slot for slot in slots if slot.kind is SlotKind.value]
+    without_tags = url
+    for slot in slots:
+        if slot.kind is SlotKind.tag:
+            without_tags = without_tags.replace(slot.sentinel, "")
+    if values and without_tags.startswith(values[0].sentinel):
+        return None  # known only per person; the message checks its scheme then
+    return trouble_with(without_tags)

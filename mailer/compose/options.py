@@ -1,0 +1,254 @@
+"""Turns the options that an author wrote into the values that a block's templates take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from mailer.compose.directives import Block, Option
+from mailer.compose.layout import BlockKind, OptionKind
+from mailer.compose.lifting import Lifter, check_nesting
+from mailer.compose.markdown import Markdown, trouble_with_lifted
+from mailer.compose.names import did_you_mean
+from mailer.compose.pictures import prepare
+from mailer.compose.text import References, inline_text
+from mailer.errors import Fault, InputError
+from mailer.model.words import Picture
+
+_YES, _NO = ("yes", "true", "on"), ("no", "false", "off")
+_APART = re.compile(r"[,\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture as a template sees it; width and height are the file's, in pixels."""
+
+    url: str
+    width: int
+    height: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of a row of links."""
+
+    label: str  # Markup in the MJML part, plain in the text part
+    url: str
+
+
+@dataclass(slots=True)
+class Values:
+    """What the templates of one block get: the same options, once as markup, once as text."""
+
+    markup: dict[str, Any] = field(default_factory=dict)
+    text: dict[str, Any] = field(default_factory=dict)
+
+    def both(self, name: str, value: Any) -> None:
+        self.markup[name] = self.text[name] = value
+
+
+class Gallery:
+    """The pictures of one issue: each file is read and prepared once."""
+
+    def __init__(
+        self, read_picture: Callable[[str], bytes], picture_url: Callable[[str], str]
+    ) -> None:
+        self._read = read_picture
+        self._url = picture_url
+        self._done: dict[tuple[str, int], Picture] = {}
+        self.pictures: dict[str, Picture] = {}
+
+    def show(self, name: str, width: int) -> Shown:
+        """Returns a picture of the issue's folder; raises InputError."""
+        if (name, width) not in self._done:
+            self._done[name, width] = prepare(self._read(name), name=name, shown_width=width)
+        picture = self._done[name, width]
+        self.pictures[picture.name] = picture
+        return Shown(self._url(picture.name), picture.width, picture.height, picture.name)
+
+
+class OptionReader:
+    """Reads options block by block and gathers faults."""
+
+    def __init__(
+        self,
+        markdown: Markdown,
+        lifter: Lifter,
+        references: References,
+        gallery: Gallery,
+        faults: list[Fault],
+    ) -> None:
+        self.markdown = markdown
+        self.lifter = lifter
+        self.references = references
+        self.gallery = gallery
+        self.faults = faults
+
+    def read(self, block: Block, kind: BlockKind) -> Values:
+        """Returns the values of a block's options; each unknown or wrong one is a fault."""
+        values = Values()
+        known = [*kind.options, "when"]
+        decorative = any(each.type == "picture" for each in kind.options.values())
+        if decorative:
+            known.append("decorative")
+        for name, option in block.options.items():
+            if name not in known:
+                self._fault(
+                    f"The block `{block.name}` takes no `{name}`.",
+                    option.line,
+                    did_you_mean(name, known, kind="options"),
+                )
+        for name, wanted in kind.options.items():
+            written = block.options.get(name)
+            if written is None and wanted.default is not None:
+                written = Option(wanted.default, block.line)
+            if written is None or (written.value == "" and wanted.type != "text"):
+                if wanted.required:
+                    self._fault(
+                        f"The block `{block.name}` needs `{name}`.",
+                        block.line,
+                        f"Write a line `{name}: …` under it.",
+                    )
+                values.both(name, False if wanted.type == "flag" else None)
+                continue
+            self._value(values, wanted, written)
+        if decorative:
+            self._describe(values, block, kind)
+        return values
+
+    def _describe(self, values: Values, block: Block, kind: BlockKind) -> None:
+        """Holds that every picture is described in words, or said to be decoration."""
+        said = block.options.get("decorative")
+        decorative = said is not None and said.value not in _NO
+        values.both("decorative", decorative)
+        for name, wanted in kind.options.items():
+            if wanted.type != "picture" or name not in block.options:
+                continue
+            alt = kind.alt_of(name)
+            written = block.options.get(alt) if alt else None
+            if decorative:
+                if alt:
+                    values.both(alt, "")
+            elif alt and (written is None or not (written.value or "").strip()):
+                self._fault(
+                    f"The picture of `{block.name}` has no `{alt}`.",
+                    block.options[name].line,
+                    f'Say in words what it shows: `{alt}="…"`; '
+                    "or write `decorative` if it shows nothing that matters.",
+                    rule="alt-text",
+                )
+
+    def _value(self, values: Values, wanted: OptionKind, written: Option) -> None:
+        name, line = wanted.name, written.line
+        if wanted.type == "flag":
+            values.both(name, self._flag(name, written))
+            return
+        if written.value is None:
+            self._fault(f"`{name}` needs a value.", line, f"Write `{name}=…`.")
+            values.both(name, None)
+            return
+        value = written.value
+        if wanted.type in ("picture", "words", "choice") and self.lifter.found(value):
+            self._fault(f"`{name}` can't hold personal text.", line, "Write it out.")
+            values.both(name, None)
+        elif wanted.type == "inline":
+            parsed = self.markdown.parse_inline(value, line, place=f"the option `{name}`")
+            values.markup[name] = Markup(self.markdown.html(parsed))  # noqa: S704  # our HTML
+            values.text[name] = inline_text(_children(parsed.tokens), self.references)
+        elif wanted.type == "links":
+            self._links(values, name, value, line)
+        elif wanted.type == "picture":
+            values.both(name, self._picture(wanted, value, line))
+        elif wanted.type == "words":
+            values.both(name, self._words(wanted, value, line))
+        elif wanted.type == "choice":
+            values.both(name, self._choice(wanted, value, line))
+        else:
+            check_nesting(self.lifter.tags(value), self.faults, place=f"the option `{name}`")
+            values.both(name, value)
+            if wanted.type == "url" and (trouble := trouble_with_lifted(value, self.lifter)):
+                self._fault(trouble, line, "Write the whole address, with https:// in front.")
+
+    def _flag(self, name: str, written: Option) -> bool:
+        value = (written.value or "yes").strip().lower()
+        if value not in _YES + _NO:
+            self._fault(f"`{name}` is `yes` or `no`, not `{value[:40]}`.", written.line, "")
+        return value in _YES
+
+    def _picture(self, wanted: OptionKind, value: str, line: int) -> Shown | None:
+        try:
+            return self.gallery.show(value, wanted.width)
+        except InputError as error:
+            self.faults += [
+                Fault(each.message, self.lifter.where, line, each.hint, rule="pictures")
+                for each in error.faults
+            ]
+            return None
+
+    def _words(self, wanted: OptionKind, value: str, line: int) -> list[str]:
+        words = [each for each in _APART.split(value) if each]
+        for word in words:
+            if wanted.among and word not in wanted.among:
+                self._not_among(wanted, word, line)
+        return words
+
+    def _choice(self, wanted: OptionKind, value: str, line: int) -> str:
+        if value not in wanted.among:
+            self._not_among(wanted, value, line)
+        return value
+
+    def _not_among(self, wanted: OptionKind, word: str, line: int) -> None:
+        self._fault(
+            f"`{wanted.name}` can't be `{word[:40]}`.",
+            line,
+            did_you_mean(word, wanted.among, kind="values"),
+        )
+
+    def _links(self, values: Values, name: str, value: str, line: int) -> None:
+        """Reads ``[Read more](https://…) | [Watch](https://…)``."""
+        parsed = self.markdown.parse_inline(value, line, place=f"the option `{name}`")
+        tokens = _children(parsed.tokens)
+        markup: list[Link] = []
+        text: list[Link] = []
+        rest = ""
+        at = 0
+        while at < len(tokens):
+            token = tokens[at]
+            if token.type != "link_open":
+                rest += token.content or ("?" if token.nesting else "")
+                at += 1
+                continue
+            end = next(n for n in range(at, len(tokens)) if tokens[n].type == "link_close")
+            url = str(token.attrGet("href") or "")
+            inside = tokens[at + 1 : end]
+            html = Markup(self.markdown.html_of(_inline(inside)))  # noqa: S704  # our own HTML
+            markup.append(Link(html, url))
+            text.append(Link(inline_text(inside, self.references), url))
+            at = end + 1
+        left = self.lifter.bare(rest).replace("|", " ").strip()
+        if left or not markup:
+            self._fault(
+                f"`{name}` is a row of links; `{(left or value)[:40]}` is none.",
+                line,
+                "Write `[Read more](https://…) | [Watch](https://…)`.",
+            )
+        values.markup[name], values.text[name] = markup, text
+
+    def _fault(self, message: str, line: int, hint: str, *, rule: str = "blocks") -> None:
+        self.faults.append(Fault(message, self.lifter.where, line, hint or None, rule=rule))
+
+
+def _children(tokens: tuple[Token, ...]) -> list[Token]:
+    return [child for token in tokens for child in token.children or []]
+
+
+def _inline(children: list[Token]) -> list[Token]:
+    holder = Token("inline", "", 0)
+    holder.children = children
+    return [holder]

@@ -1,0 +1,249 @@
+"""Reads ``issue.md``: front matter, then a body, each fault with its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from mailer.compose.names import did_you_mean
+from mailer.errors import Fault
+
+LONGEST_ISSUE = 500_000  # characters; a thick book has as many
+LONGEST_FRONT = 32_000
+KEYS = (
+    "subject",
+    "preheader",
+    "layout",
+    "lang",
+    "dir",
+    "date",
+    "contact",
+    "from",
+    "reply_to",
+    "title",
+)
+_RTL = {"ar", "arc", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"}
+# Everything below U+0020 but tab and line feed, DEL, the C1 controls, and lone surrogates.
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")  # RFC 5646, well-formed
+_FENCE = re.compile(r"---[ \t]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The front matter of an issue. Personal expressions still stand as sentinels."""
+
+    subject: str
+    preheader: str = ""
+    layout: str = "newsroom"
+    lang: str = "en"
+    dir: str = "ltr"
+    date: date | None = None
+    contact: str = ""
+    sender: str = ""  # `from`, which is a word of Python
+    reply_to: str = ""
+    title: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def line(self, key: str) -> int:
+        """Returns the line on which a key stands; 1 when it is not there."""
+        return self.lines.get(key, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The two halves of an issue as text, each with the number of its first line."""
+
+    front: str
+    front_line: int
+    body: str
+    body_line: int
+
+
+def clean(text: str, where: str, faults: list[Fault]) -> str:
+    """Takes off a byte-order mark, makes every line end LF, and reports what no mail may hold."""
+    if len(text) > LONGEST_ISSUE:
+        faults.append(
+            Fault(f"The issue is too long; at most {LONGEST_ISSUE} characters are read.", where, 1)
+        )
+        return ""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    for found in _UNFIT.finditer(text):
+        line = text.count("\n", 0, found.start()) + 1
+        faults.append(
+            Fault(
+                f"There is a character that no mail can hold (U+{ord(found.group()):04X}).",
+                where,
+                line,
+                "Delete it; it is invisible in most editors.",
+            )
+        )
+        if len(faults) >= 20:
+            break
+    return _UNFIT.sub(" ", text)
+
+
+def split(text: str, where: str, faults: list[Fault]) -> Split:
+    """Cuts an issue into front matter and body."""
+    lines = text.split("\n")
+    start = next((n for n, line in enumerate(lines) if line.strip()), None)
+    if start is None or not _FENCE.match(lines[start]):
+        faults.append(
+            Fault(
+                "An issue begins with its front matter between two lines of `---`.",
+                where,
+                1,
+                "Write `---`, then `subject: …`, then `---`.",
+            )
+        )
+        return Split("", 1, text, 1)
+    for number in range(start + 1, len(lines)):
+        if _FENCE.match(lines[number]):
+            front = "\n".join(lines[start + 1 : number])
+            body = "\n".join(lines[number + 1 :])
+            return Split(front, start + 2, body, number + 2)
+    faults.append(
+        Fault("The front matter never ends.", where, start + 1, "Close it with a line of `---`.")
+    )
+    return Split("", start + 2, "", start + 2)
+
+
+def read_front(text: str, numbers: tuple[int, ...], where: str, faults: list[Fault]) -> Front:
+    """Reads the front matter; ``numbers`` gives the author's line for each line of ``text``."""
+    values: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    before = len(faults)
+    pairs = yaml_pairs(text, numbers, where, faults)
+    if not pairs and len(faults) > before:
+        return Front(subject="")  # one fault is enough: nothing could be read
+    for key, value, line in pairs:
+        if key not in KEYS:
+            faults.append(
+                Fault(
+                    f"`{key}` is no key of an issue.",
+                    where,
+                    line,
+                    did_you_mean(key, KEYS, kind="keys"),
+                )
+            )
+        elif not isinstance(value, ScalarNode):
+            faults.append(Fault(f"`{key}` takes one line of text.", where, line))
+        else:
+            values[key] = "" if str(value.tag).endswith(":null") else value.value.strip()
+            lines[key] = line
+    return _front(values, lines, where, faults)
+
+
+def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: list[Fault]) -> Front:
+    for key, value in values.items():
+        if "\n" in value:
+            faults.append(Fault(f"`{key}` must be one line.", where, lines[key]))
+            values[key] = value.replace("\n", " ")
+    if not values.get("subject"):
+        faults.append(
+            Fault(
+                "The issue has no subject.", where, lines.get("subject", 1), "Write `subject: …`."
+            )
+        )
+    language = values.get("lang") or "en"
+    if not _LANGUAGE.match(language):
+        faults.append(
+            Fault(
+                f"`{language}` is no language.",
+                where,
+                lines.get("lang"),
+                "Write a tag such as `en`, `fr` or `pt-BR`.",
+            )
+        )
+        language = "en"
+    rtl = language.split("-")[0].lower() in _RTL
+    direction = values.get("dir") or ("rtl" if rtl else "ltr")
+    if direction not in ("ltr", "rtl"):
+        faults.append(
+            Fault(f"`dir` is `ltr` or `rtl`, not `{direction}`.", where, lines.get("dir"))
+        )
+        direction = "ltr"
+    return Front(
+        subject=values.get("subject", ""),
+        preheader=values.get("preheader", ""),
+        layout=values.get("layout") or "newsroom",
+        lang=language,
+        dir=direction,
+        date=_day(values.get("date", ""), lines.get("date"), where, faults),
+        contact=values.get("contact", ""),
+        sender=values.get("from", ""),
+        reply_to=values.get("reply_to", ""),
+        title=values.get("title", ""),
+        lines=lines,
+    )
+
+
+def _day(value: str, line: int | None, where: str, faults: list[Fault]) -> date | None:
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        faults.append(Fault(f"`{value}` is no date.", where, line, "Write it as 2026-11-24."))
+        return None
+
+
+def yaml_pairs(
+    text: str, numbers: tuple[int, ...], where: str, faults: list[Fault]
+) -> list[tuple[str, Node, int]]:
+    """Reads a YAML 1.2 mapping as nodes, so that every value keeps its line and its spelling."""
+
+    def line_of(mark_line: int) -> int:
+        return numbers[min(mark_line, len(numbers) - 1)] if numbers else 1
+
+    if len(text) > LONGEST_FRONT:
+        faults.append(Fault("This YAML is too long.", where, line_of(0)))
+        return []
+    try:
+        root = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = (error.problem or "it can't be read").strip()
+        faults.append(
+            Fault(
+                f"The YAML can't be read: {problem}.",
+                where,
+                line_of(mark.line if mark else 0),
+                "Put a value that holds `: ` or begins with a sign between quotes.",
+            )
+        )
+        return []
+    except (YAMLError, RecursionError, ValueError) as error:
+        faults.append(Fault(f"The YAML can't be read ({type(error).__name__}).", where, line_of(0)))
+        return []
+    if root is None:
+        return []
+    if not isinstance(root, MappingNode):
+        faults.append(
+            Fault(
+                "A list of `key: value` lines is expected here.",
+                where,
+                line_of(root.start_mark.line),
+            )
+        )
+        return []
+    pairs: list[tuple[str, Node, int]] = []
+    seen: dict[str, int] = {}
+    for key_node, value in root.value:
+        line = line_of(key_node.start_mark.line)
+        if not isinstance(key_node, ScalarNode):
+            faults.append(Fault("A key must be one word.", where, line))
+            continue
+        key = str(key_node.value)
+        if key in seen:
+            faults.append(Fault(f"`{key}` stands twice; first on line {seen[key]}.", where, line))
+            continue
+        seen[key] = line
+        pairs.append((key, value, line))
+    return pairs

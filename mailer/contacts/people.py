@@ -1,0 +1,95 @@
+"""Turns the cells of one row into what the store takes: address, status, language, fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from json.encoder import encode_basestring
+from typing import NamedTuple
+
+from mailer.contacts.address import AddressError, clean_cell, parse_address
+from mailer.contacts.headings import language_tag, status_word
+from mailer.contacts.mapping import Mapping
+from mailer.model.words import STATUS_RANK, SubscriptionStatus
+
+LEAVING = STATUS_RANK[SubscriptionStatus.unsubscribed]  # from this rank on, nobody is mailed
+
+
+class RowError(ValueError):
+    """A row that can't be used; its text is one sentence for people."""
+
+
+class Arrival(NamedTuple):
+    """A person as one row of a file tells it.
+
+    ``fields`` is JSON text of an object: text for a value, null for a cell that clears one.
+    ``rank`` (see STATUS_RANK) is for who is new to the list, ``ceiling`` for who is on it already:
+    whoever stands higher is lowered to it.
+    """
+
+    address: str
+    key: str
+    language: str | None
+    rank: int
+    ceiling: int
+    fields: str
+
+
+def arrivals(
+    mapping: Mapping, *, status: SubscriptionStatus, empty_clears: bool
+) -> Callable[[Sequence[str]], Arrival]:
+    """Makes the function that reads one row. It raises RowError with the reason for a reject.
+
+    ``status`` is what newcomers become. It lowers people who are on the list already only when it
+    is a word of leaving: a file that says ``pending`` for newcomers does not un-confirm anybody.
+    """
+    default = STATUS_RANK[status]
+    lowers = default if default >= LEAVING else 0
+    address_at, language_at, status_at = mapping.address, mapping.language, mapping.status
+    names = [(f"{encode_basestring(name)}:", position) for name, position in mapping.fields]
+
+    def read(cells: Sequence[str]) -> Arrival:
+        cell = cells[address_at]
+        try:
+            address = parse_address(clean_cell(cell))
+        except AddressError as error:
+            raise RowError(str(error)) from None
+        parts = []
+        for name, position in names:
+            value = cells[position].strip()
+            if value:
+                parts.append(name + encode_basestring(value))
+            elif empty_clears:
+                parts.append(name + "null")
+        fields = "{" + ",".join(parts) + "}"
+        if "\\u00" in fields and any("\0" in cells[position] for _, position in names):
+            raise RowError("A cell holds a NUL character.")
+        rank, ceiling = default, lowers
+        if status_at is not None and (said := cells[status_at].strip()):
+            rank, ceiling = _ranks(said, default, lowers)
+        language = None
+        if language_at is not None and (said := cells[language_at].strip()):
+            language = _language(said)
+        return Arrival(address.address, address.key, language, rank, ceiling, fields)
+
+    return read
+
+
+def is_blank(cells: Sequence[str]) -> bool:
+    """True for a row of nothing but white space."""
+    return not any(cell.strip() for cell in cells)
+
+
+def _ranks(said: str, default: int, lowers: int) -> tuple[int, int]:
+    word = status_word(said)
+    if word is None:
+        known = ", ".join(SubscriptionStatus)
+        raise RowError(f"“{said[:40]}” is no status; known are {known}.")
+    rank = STATUS_RANK[word]
+    return max(default, rank), max(lowers, rank)
+
+
+def _language(said: str) -> str:
+    tag = language_tag(said)
+    if tag is None:
+        raise RowError(f"“{said[:40]}” is no language tag such as en, fr or pt-BR.")
+    return tag

@@ -1,0 +1,278 @@
+"""Reads CSV text, or the rows of a sheet, as a table with a heading row.
+
+Columns go by name, never by position. A row that can't be trusted (too many cells, a stray quote)
+carries its reason and the file goes on; what puts the whole file in doubt (a quote that never
+closes, two columns of one name, no heading row) is an InputError with the line where it began.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from mailer.contacts.address import AddressError, clean_cell, parse_address
+from mailer.contacts.headings import ADDRESS, meaning
+from mailer.errors import Fault, InputError
+
+DELIMITERS = (",", ";", "\t", "|")
+DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+SAMPLE_LINES = 50  # enough to tell the delimiter
+RECORD_LINES = 10_000  # a record of more lines than this is a quote that never closed
+
+
+class Row(NamedTuple):
+    """One row: the line of the file where it begins, its cells, and why it can't be used."""
+
+    line: int
+    cells: list[str]
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A contact file, opened: its columns are known, its rows come one by one, once.
+
+    ``rows`` raises InputError for what puts the file in doubt.
+    """
+
+    file: str
+    columns: tuple[str, ...]
+    rows: Iterator[Row] = field(repr=False)
+    delimiter: str | None = None  # None: it was a workbook
+    encoding: str | None = None
+    digest: str = ""  # SHA-256 of the file, hexadecimal
+    warnings: tuple[str, ...] = ()
+
+
+def read_csv(
+    lines: Iterable[str], *, file: str, delimiter: str | None = None, header_row: int = 1
+) -> Table:
+    """Reads CSV (RFC 4180) from lines that keep their line ends.
+
+    The delimiter is detected unless it is given; Excel's ``sep=;`` line counts as given.
+    Raises InputError for an empty file and for headings that can't be used.
+    """
+    source = iter(lines)
+    sample = list(itertools.islice(source, SAMPLE_LINES))
+    offset = 0
+    if sample and sample[0].lower().startswith("sep=") and len(sample[0].strip()) == 5:
+        delimiter = delimiter or sample[0][4]
+        del sample[0]
+        offset = 1
+    chosen = delimiter or _detect(sample, header_row)
+    records = _records(itertools.chain(sample, source), chosen, file, offset)
+    return table_of(records, file=file, delimiter=chosen, header_row=header_row)
+
+
+def read_sheet(rows: Iterable[Row], *, file: str, header_row: int = 1) -> Table:
+    """Reads the rows of one sheet of a workbook, numbered, cells already turned into text."""
+    numbered = iter(rows)
+    return table_of(numbered, file=file, delimiter=None, header_row=header_row)
+
+
+def table_of(records: Iterator[Row], *, file: str, delimiter: str | None, header_row: int) -> Table:
+    """Takes the heading row off the records and fits the others to it."""
+    heading: Row | None = None
+    seen = 0
+    for record in records:
+        seen += 1
+        if seen >= header_row and any(cell.strip() for cell in record.cells):
+            heading = record
+            break
+    if heading is None:
+        raise InputError(
+            Fault(
+                "The file has no rows."
+                if not seen
+                else f"There is no heading in row {header_row}.",
+                file=file,
+                hint="The first row names the columns, for example: email,first_name,last_name",
+            )
+        )
+    columns = _headings(heading, file)
+    return Table(file, columns, _fitted(records, len(columns)), delimiter)
+
+
+def _headings(heading: Row, file: str) -> tuple[str, ...]:
+    if heading.fault:
+        raise InputError(Fault(heading.fault, file=file, line=heading.line))
+    cells = [cell.strip().strip("\ufeff").strip() for cell in heading.cells]
+    while cells and not cells[-1]:
+        cells.pop()
+    for cell in cells:
+        if "@" in cell and _is_address(cell):
+            raise InputError(
+                Fault(
+                    f"The first row holds an address ({cell[:60]}), so there is no heading row.",
+                    file=file,
+                    line=heading.line,
+                    hint="Put one above it, for example: email,first_name,last_name",
+                )
+            )
+    faults = []
+    for name in dict.fromkeys(cells):
+        if name and (times := cells.count(name)) > 1:
+            places = [str(i) for i, cell in enumerate(cells, 1) if cell == name]
+            faults.append(
+                Fault(
+                    f"{times} columns are called “{name}” (columns {', '.join(places)}).",
+                    file=file,
+                    line=heading.line,
+                    hint="Give each its own heading.",
+                )
+            )
+    if faults:
+        raise InputError(faults)
+    return tuple(cells)
+
+
+def _fitted(records: Iterator[Row], width: int) -> Iterator[Row]:
+    """Pads short rows, cuts empty cells off long ones, leaves blank ones out."""
+    for row in records:
+        cells = row.cells
+        if row.fault is not None or len(cells) == width:
+            if row.fault is not None or any(cells):
+                yield row
+            continue
+        extra = [cell for cell in cells[width:] if cell.strip()]
+        if extra:
+            count = len(cells)
+            yield Row(
+                row.line,
+                cells,
+                f"The row has {count} cells and the heading {width}: an unquoted delimiter?",
+            )
+        elif any(cells):
+            yield Row(row.line, cells[:width] + [""] * (width - len(cells)))
+
+
+class _Lines:
+    """Passes lines on and remembers those of the record that is being read."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.pending: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        pending = self.pending
+        for line in self._lines:
+            pending.append(line)
+            if len(pending) > RECORD_LINES:
+                raise csv.Error("record of too many lines")
+            yield line
+
+
+def _records(lines: Iterable[str], delimiter: str, file: str, offset: int) -> Iterator[Row]:
+    feed = _Lines(lines)
+    reader = csv.reader(iter(feed), delimiter=delimiter, strict=True)
+    pending = feed.pending
+    line = 0
+    while True:
+        try:
+            for cells in reader:
+                yield Row(line + 1 + offset, cells)
+                line = reader.line_num
+                pending.clear()
+        except csv.Error as error:
+            first = line + 1 + offset
+            _refuse_open_quote(pending, delimiter, file, first)
+            yield Row(first, _lenient(pending, delimiter), _explained(error))
+            line = reader.line_num
+            pending.clear()
+        else:
+            return
+
+
+def _refuse_open_quote(lines: Sequence[str], delimiter: str, file: str, first: int) -> None:
+    """A record that spans lines and goes wrong: nobody can tell where the next one begins."""
+    opened, still_open = _last_opened(lines, delimiter)
+    if len(lines) == 1 and not still_open:
+        return
+    last = first + len(lines) - 1
+    where = f", and the text goes wrong at line {last}" if last > first + opened else ""
+    raise InputError(
+        Fault(
+            f"A quote opens here and is not closed properly{where}.",
+            file=file,
+            line=first + opened,
+            hint='Close it, or write a quote that belongs to the text as "" inside of quotes.',
+        )
+    )
+
+
+def _last_opened(lines: Sequence[str], delimiter: str) -> tuple[int, bool]:
+    """The index of the line where the trouble's quoted cell began, and whether it is still open.
+
+    The trouble is a quote that ends before its cell does, or one that never ends.
+    """
+    ends = (delimiter, "\r", "\n", "")
+    at_start, quoted, opened = True, False, 0
+    for index, line in enumerate(lines):
+        position = 0
+        while position < len(line):
+            c, following = line[position], line[position + 1 : position + 2]
+            if quoted and c == '"' and following == '"':
+                position += 1
+            elif quoted and c == '"':
+                quoted = False
+                if following not in ends:
+                    return opened, False
+            elif not quoted and c == '"' and at_start:
+                quoted, opened = True, index
+            at_start = not quoted and c in ends
+            position += 1
+    return opened, quoted
+
+
+def _lenient(lines: Sequence[str], delimiter: str) -> list[str]:
+    """The cells of a faulty row as well as they can be told, for the rejects file."""
+    try:
+        return next(csv.reader(lines, delimiter=delimiter), [])
+    except csv.Error:
+        return [lines[0][:200]] if lines else []
+
+
+def _explained(error: csv.Error) -> str:
+    if "field larger" in str(error):
+        return f"A cell is longer than {csv.field_size_limit():,} characters."
+    if "new-line" in str(error):
+        return "A line break stands in a cell that is not quoted."
+    return "A quote ends before the cell does; a quote inside of a quoted cell is written twice."
+
+
+def _detect(sample: Sequence[str], header_row: int) -> str:
+    """The delimiter under which a heading means an address, else the one that cuts most evenly."""
+    best, best_score = DELIMITERS[0], (False, 0.0, 0)
+    for delimiter in DELIMITERS:
+        rows = _sampled(sample, delimiter)[header_row - 1 :]
+        rows = [row for row in rows if any(cell.strip() for cell in row)]
+        if not rows:
+            continue
+        width = len(rows[0])
+        known = any(meaning(cell) == ADDRESS for cell in rows[0])
+        even = sum(len(row) == width for row in rows) / len(rows) if width > 1 else 0.0
+        score = (known, even, width)
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def _sampled(sample: Sequence[str], delimiter: str) -> list[list[str]]:
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(sample, delimiter=delimiter):
+            rows.append(row)
+    except csv.Error:
+        return rows
+    return rows
+
+
+def _is_address(cell: str) -> bool:
+    try:
+        parse_address(clean_cell(cell))
+    except AddressError:
+        return False
+    return True

@@ -1,0 +1,299 @@
+"""Compiles a rendition once, and merges one person's values into it as bytes.
+
+Everything constant is transfer-encoded before any person is merged in. Preview, test copy, spool
+and send all take their bytes from ``CompiledMessage.merge``; the web version comes from the same
+document and the same expressions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from mailer.errors import Fault, InputError
+from mailer.message import merge, quoted
+from mailer.message.contexts import (
+    Context,
+    Cutter,
+    Hole,
+    Segment,
+    cleaned,
+    line_segments,
+    text_segments,
+)
+from mailer.message.headers import boundary
+from mailer.message.letterhead import (
+    STAND_IN,
+    Head,
+    Letterhead,
+    PersonHeaders,
+    lay_out,
+    subject_line,
+)
+from mailer.message.mailbox import HeaderError
+from mailer.message.parts import BASE64, Part, join, prepare
+from mailer.message.program import Program, unbalanced
+from mailer.message.scan import html_segments
+from mailer.message.values import MergeError, Value
+from mailer.model.words import FieldKind, Rendition, Slot, SlotKind
+
+__all__ = [
+    "CompiledMessage",
+    "Letterhead",
+    "MergeError",
+    "MergedParts",
+    "PersonHeaders",
+    "compile_message",
+]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MergedParts:
+    """What one reader sees, decoded from the bytes of the message; LF line ends."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True)
+class CompiledMessage:
+    """A variant, frozen: constants that are encoded already, and the holes between them."""
+
+    head: Head
+    mark: str
+    boundary: str
+    subject: tuple[Segment, ...]
+    preheader: tuple[Segment, ...]
+    text: Part
+    html: Part
+    web: tuple[Segment, ...]
+    kinds: Mapping[str, FieldKind]  # of the person's fields that it reads
+    public: Mapping[str, str]  # the built-in names that are nobody's own
+    language: str
+    blank_ok: bool
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The person's fields that the message reads: what a plan must keep of each person."""
+        return frozenset(self.kinds)
+
+    def merge(self, values: Mapping[str, Value], person: PersonHeaders) -> bytes:
+        """Returns one person's message, CRLF line ends, before dot-stuffing.
+
+        Raises MergeError for a value that can't be printed and HeaderError for an address or link
+        that can't stand in a header; ``check_values`` finds the former before anything is sent.
+        """
+        names = self._names(values, person)
+        subject = self.head.subject
+        if not subject:
+            subject = subject_line(self.mark, self._subject.render(names))
+        pieces = [self.head.block(person, subject).encode("ascii")]
+        for program, encoding in self._runs:
+            text = program.render(names)
+            if encoding == BASE64:
+                pieces.append(quoted.base64_lines(text.replace("\n", "\r\n").encode()))
+            else:
+                pieces.append(text.encode("ascii"))
+        return b"".join(pieces)
+
+    def parts(self, values: Mapping[str, Value], person: PersonHeaders = STAND_IN) -> MergedParts:
+        """Returns what one person sees, decoded from the bytes that ``merge`` returns."""
+        names = self._names(values, person)
+        _, text, html, _ = self.merge(values, person).split(f"\r\n--{self.boundary}".encode())
+        return MergedParts(
+            subject=f"{self.mark} {self._subject.render(names)}".strip(" "),
+            preheader=self._preheader.render(names),
+            html=_decoded(html, self.html),
+            text=_decoded(text, self.text),
+        )
+
+    def check_values(self, values: Mapping[str, Value]) -> None:
+        """Raises MergeError for the first value of a person that the message can't print."""
+        names = self._names(values, STAND_IN)
+        for program in self._programs:
+            program.render(names)
+
+    def errors(self, values: Mapping[str, Value]) -> list[MergeError]:
+        """Returns every value of a person that the message can't print, once for each slot."""
+        names = self._names(values, STAND_IN)
+        found: list[MergeError] = []
+        for program in self._programs:
+            program.render(names, found)
+        return list({(error.slot, error.reason): error for error in found}.values())
+
+    def web_page(self) -> str:
+        """Returns the web version: the same document, every field of a person at its default."""
+        program = self._program(self.web, web=True)
+        return program.render(self.public)
+
+    def dump(self) -> str:
+        """Returns it as JSON text, for the database; the same message gives the same text."""
+        slots: dict[Slot, int] = {}
+
+        def frozen(segments: tuple[Segment, ...]) -> list[Any]:
+            return [
+                piece
+                if isinstance(piece, str)
+                else [slots.setdefault(piece.slot, len(slots)), piece.context]
+                for piece in segments
+            ]
+
+        document = {
+            "format": FORMAT,
+            "head": asdict(self.head),
+            "mark": self.mark,
+            "boundary": self.boundary,
+            "subject": frozen(self.subject),
+            "preheader": frozen(self.preheader),
+            "text": [self.text.media, self.text.encoding, frozen(self.text.segments)],
+            "html": [self.html.media, self.html.encoding, frozen(self.html.segments)],
+            "web": frozen(self.web),
+            "kinds": dict(self.kinds),
+            "public": dict(self.public),
+            "language": self.language,
+            "blank_ok": self.blank_ok,
+        }
+        document["slots"] = [[s.sentinel, s.kind, s.source, s.file, s.line] for s in slots]
+        return json.dumps(document, sort_keys=True)
+
+    @staticmethod
+    def load(text: str) -> CompiledMessage:
+        """Reads what ``dump`` wrote. Raises InputError when a later version of this wrote it."""
+        found = json.loads(text)
+        if found.pop("format") != FORMAT:
+            raise InputError("This campaign was frozen by another version of mailer.")
+        slots = [Slot(a, SlotKind(b), c, d, e) for a, b, c, d, e in found.pop("slots")]
+
+        def thawed(segments: list[Any]) -> tuple[Segment, ...]:
+            return tuple(
+                piece if isinstance(piece, str) else Hole(slots[piece[0]], Context(piece[1]))
+                for piece in segments
+            )
+
+        for name in ("subject", "preheader", "web"):
+            found[name] = thawed(found[name])
+        for name in ("text", "html"):
+            media, encoding, segments = found[name]
+            found[name] = Part(media, encoding, thawed(segments))
+        found["head"] = Head(**found["head"])
+        found["kinds"] = {name: FieldKind(kind) for name, kind in found["kinds"].items()}
+        return CompiledMessage(**found)
+
+    def _names(self, values: Mapping[str, Value], person: PersonHeaders) -> dict[str, Value]:
+        return {
+            **values,
+            **self.public,
+            "email": person.email or person.to,
+            "unsubscribe_url": person.unsubscribe_url,
+            "preferences_url": person.preferences_url,
+        }
+
+    def _program(
+        self, segments: tuple[Segment, ...], *, quoted: bool = False, web: bool = False
+    ) -> Program:
+        return Program(
+            segments,
+            quoted=quoted,
+            kinds=self.kinds,
+            language=self.language,
+            web=web,
+            blank_ok=self.blank_ok,
+        )
+
+    @cached_property
+    def _subject(self) -> Program:
+        return self._program(self.subject)
+
+    @cached_property
+    def _preheader(self) -> Program:
+        return self._program(self.preheader)
+
+    @cached_property
+    def _programs(self) -> list[Program]:
+        """Every program that ``merge`` runs: what passes them all can be sent."""
+        return [self._subject, self._preheader, *(program for program, _ in self._runs)]
+
+    @cached_property
+    def _runs(self) -> list[tuple[Program, str]]:
+        """The body as few programs as can be: what is not base64 runs in one with its like."""
+        pieces: list[tuple[str, tuple[Segment, ...]]] = []
+        for part in (self.text, self.html):
+            pieces.append(("", (f"\r\n--{self.boundary}\r\n{part.fields}",)))
+            pieces.append((BASE64 if part.encoding == BASE64 else "", part.segments))
+        pieces.append(("", (f"\r\n--{self.boundary}--\r\n",)))
+        runs: list[tuple[list[Segment], str]] = []
+        for encoding, segments in pieces:
+            if runs and encoding == runs[-1][1] == "":
+                runs[-1][0].extend(segments)
+            else:
+                runs.append((list(segments), encoding))
+        return [
+            (self._program(tuple(join(segments)), quoted=encoding != BASE64), encoding)
+            for segments, encoding in runs
+        ]
+
+
+def _decoded(section: bytes, part: Part) -> str:
+    body = section.partition(b"\r\n\r\n")[2]
+    return quoted.decode(body, part.encoding).replace("\r\n", "\n")
+
+
+def compile_message(
+    rendition: Rendition,
+    letterhead: Letterhead,
+    *,
+    fields: Mapping[str, FieldKind],
+    blank_ok: bool = False,
+) -> CompiledMessage:
+    """Compiles a rendition. Raises InputError with every fault that the slots and headers have.
+
+    ``fields`` are the workspace's fields with their kinds. ``blank_ok`` prints a field without a
+    default as nothing where a person has none, instead of refusing it.
+    """
+    cutter = Cutter(rendition.slots)
+    html, faults = html_segments(cleaned(rendition.html), cutter)
+    web, web_faults = html_segments(cleaned(rendition.web_html), cutter)
+    text = text_segments(cleaned(rendition.text), cutter)
+    subject = line_segments(rendition.subject, cutter)
+    preheader = line_segments(rendition.preheader, cutter)
+    faults = [*merge.check(rendition.slots, fields, language=rendition.language), *faults]
+    faults += web_faults
+    for segments in (subject, preheader, text, html, web):
+        faults += unbalanced([piece for piece in segments if isinstance(piece, Hole)])
+    if not blank_ok:
+        faults += merge.check_web(rendition.slots, rendition.web_html, language=rendition.language)
+    mark = boundary(letterhead.seed)
+    constant = None if any(isinstance(p, Hole) for p in subject) else rendition.subject
+    try:
+        head = lay_out(letterhead, constant, f'multipart/alternative; boundary="{mark}"')
+    except HeaderError as error:
+        faults.append(Fault(str(error), rule="headers"))
+    if faults:
+        raise InputError(dict.fromkeys(faults))
+    used = [p.slot for s in (subject, preheader, text, html) for p in s if isinstance(p, Hole)]
+    kinds = {name: fields[name] for name in sorted(merge.names_used(used))}
+    return CompiledMessage(
+        head=head,
+        mark=letterhead.mark,
+        boundary=mark,
+        subject=tuple(join(subject)),
+        preheader=tuple(join(preheader)),
+        text=prepare("text/plain", text, kinds, rendition.language),
+        html=prepare("text/html", html, kinds, rendition.language),
+        web=tuple(join(web)),
+        kinds=kinds,
+        public={
+            "list": letterhead.list_name,
+            "campaign": letterhead.campaign,
+            "web_url": letterhead.web_url,
+        },
+        language=rendition.language,
+        blank_ok=blank_ok,
+    )

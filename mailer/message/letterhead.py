@@ -1,0 +1,138 @@
+"""Lays out the header block: what is the same for every reader, and what is each one's own.
+
+The constant lines are written once and judged once, with a stand-in reader. What changes per
+reader is held to narrow patterns without CR and LF, so the block around it can't change.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mailer.message import headers
+from mailer.message.mailbox import HeaderError, Mailbox, encode_address
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """What every reader of a variant gets alike. Everything in it is frozen with the campaign.
+
+    ``bulk`` writes List-Id, List-Unsubscribe with its one-click line, Precedence and Feedback-ID;
+    service mail and test copies leave them out. ``mark`` stands before the subject of a test copy.
+    """
+
+    sender: Mailbox
+    seed: str  # of the MIME boundary: one for each variant
+    reply_to: Mailbox | None = None
+    list_name: str = ""
+    list_id: str = ""  # such as news.example.org
+    campaign: str = ""
+    web_url: str = ""
+    feedback_id: str = ""
+    bulk: bool = True
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonHeaders:
+    """What one reader's headers say.
+
+    ``to`` is the address with its domain as A-labels, ``message_id`` has no brackets, ``date`` is
+    what ``headers.format_date`` returns. ``email`` is the address as people read it.
+    """
+
+    to: str
+    message_id: str
+    date: str
+    unsubscribe_url: str = ""
+    preferences_url: str = ""
+    unsubscribe_mailto: str = ""  # mailto:…, optional
+    email: str = ""
+
+
+# The reader for whom nothing is known: plan checks values with it, and the gate its block.
+STAND_IN = PersonHeaders(
+    to="reader@example.org",
+    message_id="0@example.org",
+    date="Thu, 01 Jan 1970 00:00:00 +0000",
+    unsubscribe_url="https://example.org/u/0",
+    preferences_url="https://example.org/p/0",
+    unsubscribe_mailto="mailto:leave@example.org",
+)
+
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
+).fullmatch
+_MESSAGE_ID = re.compile(
+    r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9.-]+", re.ASCII
+).fullmatch
+_DATE = re.compile(
+    r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", re.ASCII
+).fullmatch
+# No white space, no comma and no bracket (RFC 2369 section 2).
+_WEB = re.compile(r"https?://[!-+\--;=?-~]{1,900}").fullmatch
+_MAILTO = re.compile(r"mailto:[!-+\--;=?-~]{1,900}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The constant lines of a header block. ``subject`` is empty when each reader has an own."""
+
+    sender: str
+    subject: str
+    list_id: str
+    tail: str
+    bulk: bool
+
+    def block(self, person: PersonHeaders, subject: str) -> str:
+        """Returns one reader's header block without the blank line. Raises HeaderError."""
+        to = person.to
+        if len(to) > 254 or not _ADDRESS(to):
+            to = encode_address(to)
+        if len(person.message_id) > 500 or not _MESSAGE_ID(person.message_id):
+            raise HeaderError(f"“{person.message_id}” can't be a Message-ID.")
+        if not _DATE(person.date):
+            raise HeaderError(f"“{person.date}” can't be a Date.")
+        leave = self._unsubscribe(person) if self.bulk else ""
+        return (
+            f"Date: {person.date}\r\n{self.sender}To: {to}\r\n{subject}"
+            f"Message-ID: <{person.message_id}>\r\n{self.list_id}{leave}{self.tail}"
+        )
+
+    def _unsubscribe(self, person: PersonHeaders) -> str:
+        """One web address, then at most one mailbox (RFC 8058 section 3.1)."""
+        if not _WEB(person.unsubscribe_url):
+            raise HeaderError(f"“{person.unsubscribe_url}” can't be an unsubscribe link.")
+        if not person.unsubscribe_mailto:
+            return f"List-Unsubscribe: <{person.unsubscribe_url}>\r\n"
+        if not _MAILTO(person.unsubscribe_mailto):
+            raise HeaderError(f"“{person.unsubscribe_mailto}” can't be an unsubscribe mailbox.")
+        return (
+            f"List-Unsubscribe: <{person.unsubscribe_url}>,\r\n <{person.unsubscribe_mailto}>\r\n"
+        )
+
+
+def lay_out(letterhead: Letterhead, subject: str | None, content_type: str) -> Head:
+    """Writes the constant lines; ``subject`` is None when it has slots. Raises HeaderError."""
+    sender = headers.mailbox("From", letterhead.sender)
+    if letterhead.reply_to is not None:
+        sender += headers.mailbox("Reply-To", letterhead.reply_to)
+    list_id = tail = ""
+    if letterhead.bulk:
+        if letterhead.list_id:
+            list_id = headers.list_id(letterhead.list_name, letterhead.list_id)
+        tail = headers.structured("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+        if letterhead.feedback_id:
+            tail += headers.feedback_id(letterhead.feedback_id)
+        tail += headers.structured("Precedence", "bulk")
+    tail += headers.structured("MIME-Version", "1.0")
+    tail += headers.structured("Content-Type", content_type)
+    line = "" if subject is None else subject_line(letterhead.mark, subject)
+    head = Head(sender, line, list_id, tail, letterhead.bulk)
+    headers.gate(head.block(STAND_IN, line or "Subject: -\r\n").encode())
+    return head
+
+
+def subject_line(mark: str, text: str) -> str:
+    """Writes the subject, encoded as a whole when it must be. Raises HeaderError."""
+    return headers.unstructured("Subject", f"{mark} {text}" if mark else text)

@@ -1,0 +1,281 @@
+"""Signs and reads the tokens in links and return paths: no address inside, one purpose each.
+
+A token is a frame and its tag::
+
+    version and purpose  1 byte    the high half is the version
+    key id               1 byte    which secret signed it
+    campaign             4 bytes
+    subscriber           5 bytes
+    expiry               3 bytes   hours since 1970; only where the purpose has one
+    tag                 16 bytes   HMAC-SHA256 over all before it, cut
+
+As base64url it has 36 characters, or 40 with an expiry. In a return path it is lower-case base32,
+44 characters, because some servers fold the case of local parts. Each purpose has its own key,
+derived from the secret by HKDF (RFC 5869), so a token of one never passes for another.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from hmac import compare_digest, digest
+
+VERSION = 1
+MOST_CAMPAIGN = 2**32 - 1
+MOST_SUBSCRIBER = 2**40 - 1
+_TAG = 16
+_SHORT_TAG = 10  # of a Message-ID: it finds a delivery and opens nothing
+_PLAIN = 11  # bytes of a frame without an expiry
+_EXPIRING = 14
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Purpose(Enum):
+    """What a token may do. ``test`` and ``probe`` can change nothing."""
+
+    unsubscribe = 1
+    preferences = 2
+    confirm = 3
+    bounce = 4
+    test = 5
+    probe = 6
+    message = 7  # the left side of a Message-ID
+
+
+# An unsubscribe link never expires; a link in a test copy always does.
+ALWAYS_EXPIRES = frozenset({Purpose.confirm, Purpose.test, Purpose.probe})
+MAY_EXPIRE = ALWAYS_EXPIRES | {Purpose.preferences}
+
+
+class SecretError(ValueError):
+    """A secret key that can't be used; its text is a sentence, and never holds the secret."""
+
+
+class LinkError(ValueError):
+    """A token that can't be made: a number out of range, a key that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a genuine token says."""
+
+    purpose: Purpose
+    campaign: int
+    subscriber: int
+    key_id: int
+    expires: datetime | None = None
+
+
+def parse_secret(text: str) -> bytes:
+    """Reads a secret of at least 32 random bytes, in hexadecimal or base64. Raises SecretError."""
+    text = text.strip()
+    if re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", text):
+        secret = bytes.fromhex(text)
+    elif re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", text):
+        bare = text.rstrip("=").replace("-", "+").replace("_", "/")
+        try:
+            secret = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+        except binascii.Error:
+            raise SecretError(_ASKED) from None
+    else:
+        raise SecretError(_ASKED)
+    if len(secret) < 32:
+        raise SecretError(f"It is {len(secret)} bytes long. {_ASKED}")
+    if len(set(secret)) < 12:  # of 32 random bytes, fewer are different once in 10**18
+        raise SecretError(f"It repeats itself, so it can be guessed. {_ASKED}")
+    return secret
+
+
+_ASKED = "A secret key is 32 random bytes or more, as 64 hexadecimal digits or 43 of base64."
+
+
+def hkdf(secret: bytes, purpose: str) -> bytes:
+    """Derives a key of 32 bytes for one purpose (RFC 5869 with SHA-256 and no salt)."""
+    extracted = digest(bytes(32), secret, "sha256")
+    return digest(extracted, purpose.encode() + b"\x01", "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    key_id: int
+    keys: dict[Purpose, bytes] = field(repr=False)
+
+
+class KeyRing:
+    """The current secret and earlier ones: new tokens are signed by the first, all are read."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, current: bytes, *old: bytes) -> None:
+        self._keys = [_derive(secret) for secret in (current, *old)]
+
+    def __repr__(self) -> str:
+        return f"KeyRing({', '.join(str(key.key_id) for key in self._keys)})"
+
+    @property
+    def key_id(self) -> int:
+        """The id of the current secret: frozen with a campaign, so that a retry signs alike."""
+        return self._keys[0].key_id
+
+    def signing(self, purpose: Purpose, key_id: int | None) -> tuple[int, bytes]:
+        """The key that signs: the current one, or the one with an id. Raises LinkError."""
+        for key in self._keys:
+            if key_id is None or key.key_id == key_id:
+                return key.key_id, key.keys[purpose]
+        raise LinkError("The secret key that this campaign was planned with is not known any more.")
+
+    def reading(self, purpose: Purpose, key_id: int) -> list[bytes]:
+        """The keys that may have signed a token; two secrets may share an id."""
+        return [key.keys[purpose] for key in self._keys if key.key_id == key_id]
+
+
+def _derive(secret: bytes) -> _Key:
+    if len(secret) < 32:
+        raise SecretError(_ASKED)
+    keys = {purpose: hkdf(secret, f"mailer link {purpose.name}") for purpose in Purpose}
+    return _Key(hkdf(secret, "mailer link key id")[0], keys)
+
+
+def make(
+    ring: KeyRing,
+    purpose: Purpose,
+    campaign: int,
+    subscriber: int,
+    *,
+    expires: datetime | None = None,
+    key_id: int | None = None,
+) -> str:
+    """Makes a token for a link. An expiry is rounded up to the hour. Raises LinkError."""
+    if (expires is None and purpose in ALWAYS_EXPIRES) or (expires and purpose not in MAY_EXPIRE):
+        raise LinkError(f"A link to {purpose.name} {'never' if expires else 'always'} expires.")
+    signed = _signed(ring, purpose, campaign, subscriber, expires, key_id, _TAG)
+    return binascii.b2a_base64(signed, newline=False).translate(_TO_URL).decode().rstrip("=")
+
+
+def make_verp(ring: KeyRing, campaign: int, subscriber: int, *, key_id: int | None = None) -> str:
+    """Makes the token of a return path: 44 characters of lower-case base32."""
+    signed = _signed(ring, Purpose.bounce, campaign, subscriber, None, key_id, _TAG)
+    return base64.b32encode(signed).decode().rstrip("=").lower()
+
+
+def message_id(
+    ring: KeyRing, campaign: int, subscriber: int, domain: str, *, key_id: int | None = None
+) -> str:
+    """Makes a Message-ID without its brackets: the same for every try of the same message.
+
+    It has 29 characters more than the domain, so it stays within 70 for domains of up to 41.
+    """
+    frame = _signed(ring, Purpose.message, campaign, subscriber, None, key_id, _SHORT_TAG)
+    left = binascii.b2a_base64(frame, newline=False).translate(_TO_URL).decode().rstrip("=")
+    return f"{left}@{domain}"
+
+
+def read(
+    ring: KeyRing,
+    token: str,
+    allowed: Purpose | Collection[Purpose],
+    *,
+    now: datetime | None = None,
+) -> Link | None:
+    """Reads the token of a link; None when it is not genuine, for another purpose, or expired.
+
+    ``now`` is needed for tokens that expire: without it they are not accepted.
+    """
+    return _checked(ring, _from_url(token), allowed, now, _TAG)
+
+
+def read_verp(ring: KeyRing, token: str) -> Link | None:
+    """Reads the token of a return path, in whatever case it comes back."""
+    token = token.lower()
+    if not re.fullmatch(r"[a-z2-7]{44}", token):
+        return None
+    signed = base64.b32decode(token.upper() + "====")
+    if base64.b32encode(signed).decode().rstrip("=").lower() != token:
+        return None
+    return _checked(ring, signed, Purpose.bounce, None, _TAG)
+
+
+def read_message_id(ring: KeyRing, text: str) -> Link | None:
+    """Reads a Message-ID of ours, with or without its brackets, out of a report."""
+    left = text.strip().removeprefix("<").partition("@")[0]
+    return _checked(ring, _from_url(left), Purpose.message, None, _SHORT_TAG)
+
+
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{27,40}").fullmatch
+
+
+def _from_url(token: str) -> bytes:
+    """Decodes canonical base64url, or returns nothing: one token has one spelling."""
+    if not _TOKEN(token):
+        return b""
+    try:
+        data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except binascii.Error:
+        return b""
+    return data if base64.urlsafe_b64encode(data).decode().rstrip("=") == token else b""
+
+
+def _signed(
+    ring: KeyRing,
+    purpose: Purpose,
+    campaign: int,
+    subscriber: int,
+    expires: datetime | None,
+    key_id: int | None,
+    tag: int,
+) -> bytes:
+    if not 0 <= campaign <= MOST_CAMPAIGN or not 0 <= subscriber <= MOST_SUBSCRIBER:
+        raise LinkError(f"Campaign {campaign} or subscriber {subscriber} is out of range.")
+    number, key = ring.signing(purpose, key_id)
+    frame = bytes((VERSION << 4 | purpose.value, number))
+    frame += campaign.to_bytes(4, "big") + subscriber.to_bytes(5, "big")
+    if expires is not None:
+        frame += (-((_EPOCH - expires) // timedelta(hours=1))).to_bytes(3, "big")
+    return frame + digest(key, frame, "sha256")[:tag]
+
+
+def _checked(
+    ring: KeyRing,
+    signed: bytes,
+    allowed: Purpose | Collection[Purpose],
+    now: datetime | None,
+    tag: int,
+) -> Link | None:
+    frame = signed[:-tag]
+    if len(frame) not in (_PLAIN, _EXPIRING) or frame[0] >> 4 != VERSION:
+        return None
+    purposes = (allowed,) if isinstance(allowed, Purpose) else allowed
+    purpose = _PURPOSES.get(frame[0] & 15)
+    if purpose is None or purpose not in purposes:
+        return None
+    genuine = False
+    for key in ring.reading(purpose, frame[1]):
+        genuine |= compare_digest(digest(key, frame, "sha256")[:tag], signed[-tag:])
+    if not genuine:
+        return None
+    expires = None
+    if len(frame) == _EXPIRING:
+        expires = _EPOCH + timedelta(hours=int.from_bytes(frame[11:], "big"))
+        if now is None or now >= expires:
+            return None
+    campaign, subscriber = int.from_bytes(frame[2:6], "big"), int.from_bytes(frame[6:11], "big")
+    return Link(purpose, campaign, subscriber, frame[1], expires)
+
+
+_PURPOSES = {purpose.value: purpose for purpose in Purpose}
+
+
+def suppression_hash(key: bytes, address_key: str) -> bytes:
+    """Hashes the key of an address for the suppression list: HMAC-SHA256, 32 bytes.
+
+    ``key`` is made once for a database and never changes: without it the hashes say nothing.
+    """
+    if len(key) < 32:
+        raise SecretError(_ASKED)
+    return digest(key, address_key.encode(), "sha256")

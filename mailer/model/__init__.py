@@ -1,0 +1,1 @@
+"""The nouns: rows, closed vocabularies, allowed moves. Importing this imports nothing."""

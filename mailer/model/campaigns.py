@@ -1,0 +1,177 @@
+"""Rows about sending: the frozen campaign, its variants, and the ledger.
+
+Instants of the ledger are whole milliseconds since 1970 (UTC), as integers: they are written
+for every mail, by plain SQL, on two databases. All other instants are aware datetimes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from mailer.model.people import BigKey
+from mailer.model.words import CampaignState, DeliveryState
+
+
+def _one_of(column: str, words: type[CampaignState] | type[DeliveryState]) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Campaign(SQLModel, table=True):
+    """One issue, frozen, with one audience, frozen."""
+
+    __table_args__ = (_one_of("state", CampaignState),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    slug: str = Field(unique=True)
+    issue: str = Field(index=True)  # the issue's name: the folder that it came from
+    folder: str  # where the issue lay when it was planned
+    content_hash: str  # of every file that went into it
+    list_id: int = Field(foreign_key="list.id")
+    state: str
+    subject: str  # for people; slots as the author wrote them
+    web_key: str = Field(unique=True)  # random; the same for all readers
+    frozen: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    # ↑ everything that enters the bytes: From, return path, site address, key id, policy
+    planned_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    stopped_because: str = ""
+    wire_seconds: float = 0.0
+
+
+class Variant(SQLModel, table=True):
+    """One compiled rendering of a campaign: a language, or a subject under test."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: int = Field(foreign_key="campaign.id", index=True)
+    language: str
+    compiled: str  # the compiled message, as message/ dumps it
+    web_page: str  # the whole page for /w/{key}
+
+
+class Draft(SQLModel, table=True):
+    """The web version of a test copy; its address is as random as a campaign's, and expires."""
+
+    key: str = Field(primary_key=True)
+    language: str
+    web_page: str
+    expires_at: datetime
+
+
+class StoredPicture(SQLModel, table=True):
+    """A picture that some campaign shows, content-addressed: ``name`` holds its hash."""
+
+    __tablename__ = "picture"
+
+    name: str = Field(primary_key=True)
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class CampaignPicture(SQLModel, table=True):
+    """Which pictures a campaign shows, so that none is ever tidied away under it."""
+
+    __tablename__ = "campaign_picture"
+
+    campaign_id: int = Field(primary_key=True, foreign_key="campaign.id")
+    name: str = Field(primary_key=True, foreign_key="picture.name")
+
+
+class Exclusion(SQLModel, table=True):
+    """How many of the list were left out at plan time, by reason."""
+
+    campaign_id: int = Field(primary_key=True, foreign_key="campaign.id")
+    reason: str = Field(primary_key=True)
+    people: int
+
+
+class Delivery(SQLModel, table=True):
+    """One recipient of one campaign: the ledger's row.
+
+    ``position`` runs through the whole campaign; each lane is a range of positions,
+    so a claim reads along the primary key and needs no index on ``state``.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "subscriber_id"),
+        _one_of("state", DeliveryState),
+        {"sqlite_with_rowid": False},
+    )
+
+    campaign_id: int = Field(primary_key=True, foreign_key="campaign.id")
+    position: int = Field(primary_key=True)
+    subscriber_id: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    variant_id: int = Field(foreign_key="variant.id")
+    state: str = DeliveryState.planned
+    attempt: int = 0
+    run_id: int | None = None  # the run that claimed it last
+    reason: str = ""
+    reply: str = ""
+    first_at: int | None = Field(default=None, sa_type=BigInteger)  # the first claim: Date, t=
+    at: int | None = Field(default=None, sa_type=BigInteger)  # the last move
+
+
+class Snapshot(SQLModel, table=True):
+    """What the mail says about one person, read once at plan time. Goes when the row is final."""
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    campaign_id: int = Field(primary_key=True, foreign_key="campaign.id")
+    position: int = Field(primary_key=True)
+    address: str
+    fields: str = "{}"  # JSON: only the fields that the template reads
+    message_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    # ↑ of the first attempt's bytes: a retry must have the same
+
+
+class Lane(SQLModel, table=True):
+    """A group of recipient domains: the positions ``first``..``last``, claimed up to ``cursor``."""
+
+    campaign_id: int = Field(primary_key=True, foreign_key="campaign.id")
+    lane: int = Field(primary_key=True)
+    name: str
+    first: int
+    last: int
+    cursor: int
+
+
+class Waiting(SQLModel, table=True):
+    """A released or deferred row behind its lane's cursor, and when it is due."""
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    campaign_id: int = Field(primary_key=True, foreign_key="campaign.id")
+    due_at: int = Field(primary_key=True, sa_type=BigInteger)
+    position: int = Field(primary_key=True)
+
+
+class Tally(SQLModel, table=True):
+    """The seven counts of a campaign, changed in the transaction that moves the rows."""
+
+    campaign_id: int = Field(primary_key=True, foreign_key="campaign.id")
+    audience: int = 0
+    planned: int = 0
+    sending: int = 0
+    accepted: int = 0
+    deferred: int = 0
+    refused: int = 0
+    skipped: int = 0
+    unknown: int = 0
+
+
+class Run(SQLModel, table=True):
+    """One process that sends one campaign. Its id is the fencing number of its writes."""
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    campaign_id: int = Field(foreign_key="campaign.id", index=True)
+    host: str
+    boot_id: str
+    pid: int
+    recorder: str  # the flight recorder's file name
+    started_at: datetime
+    ended_at: datetime | None = None  # null: it runs, or died
+    heartbeat_at: int | None = Field(default=None, sa_type=BigInteger)

@@ -1,0 +1,150 @@
+"""Rows about people: subscribers, lists, what joins them, and the proof of their consent.
+
+Table classes do not validate: values are parsed at the edge, once, in a pure room.
+Foreign keys are plain columns; there are no relationships, so nothing loads lazily.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Integer, LargeBinary
+from sqlmodel import Field, SQLModel
+
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLModel.metadata.naming_convention = NAMING
+
+# SQLite numbers rows by itself only in a column of exactly this type.
+BigKey = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Instance(SQLModel, table=True):
+    """One row: which database this is. Tokens and recorders are bound to it."""
+
+    id: int = Field(default=1, primary_key=True)
+    identity: str  # random, 32 hex digits
+    suppression_key: str  # hex; made once, never rotated: the hashes outlive people
+    created_at: datetime
+
+
+class FieldDefinition(SQLModel, table=True):
+    """A custom field of this workspace and its declared kind."""
+
+    __tablename__ = "field"
+
+    name: str = Field(primary_key=True)
+    kind: str
+    created_at: datetime
+
+
+class Subscriber(SQLModel, table=True):
+    """An address with fields."""
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    address: str  # local part as typed (NFC), domain as A-labels in lower case
+    key: str = Field(unique=True)  # the identity: NFC, case-folded, domain as A-labels
+    suppression_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, index=True))
+    language: str | None = None
+    fields: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}")
+    )
+    created_at: datetime
+
+
+class MailingList(SQLModel, table=True):
+    """A list that people subscribe to."""
+
+    __tablename__ = "list"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    slug: str = Field(unique=True)  # for List-Id and addresses of the site
+    title: str  # as readers see it
+    description: str = ""
+    public: bool = True
+    sender: str | None = None
+    reply_to: str | None = None
+    layout: str | None = None
+    language: str | None = None
+    created_at: datetime
+    archived_at: datetime | None = None
+
+
+class Subscription(SQLModel, table=True):
+    """Joins a subscriber to a list."""
+
+    list_id: int = Field(primary_key=True, foreign_key="list.id")
+    subscriber_id: int = Field(
+        sa_column=Column(BigInteger, primary_key=True, index=True, autoincrement=False)
+    )
+    status: str
+    since: datetime
+
+
+class Wording(SQLModel, table=True):
+    """The exact words that somebody agreed to."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    text: str = Field(unique=True)
+    created_at: datetime
+
+
+class Consent(SQLModel, table=True):
+    """Why one person may be written to on one list: where it came from, when, in which words."""
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    list_id: int = Field(foreign_key="list.id")
+    subscriber_id: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    source: str  # import, operator, form, confirmation
+    detail: str  # the file's name, the form's version
+    batch_id: int | None = Field(default=None, foreign_key="batch.id")
+    wording_id: int | None = Field(default=None, foreign_key="wording.id")
+    at: datetime
+
+
+class Suppression(SQLModel, table=True):
+    """An address that is never mailed, as a keyed hash that outlives the person's rows."""
+
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    reason: str
+    at: datetime
+
+
+class Batch(SQLModel, table=True):
+    """One import. ``loading`` until its last update makes it ``done``."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    list_id: int = Field(foreign_key="list.id")
+    file: str
+    state: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    rows: int = 0
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    suppressed: int = 0
+    duplicates: int = 0
+
+
+class Event(SQLModel, table=True):
+    """What happened to whom, when, by whose hand and why. Append only."""
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    at: datetime
+    kind: str  # subscribed, unsubscribed, suppressed, …
+    actor: str  # reader, operator, import, server
+    subscriber_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, nullable=True, index=True)
+    )
+    list_id: int | None = None
+    campaign_id: int | None = None
+    detail: str = ""

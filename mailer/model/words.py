@@ -1,0 +1,251 @@
+"""The words that every room speaks: states, moves, outcomes. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class SubscriptionStatus(StrEnum):
+    """What joins a person to a list. The order is the rank: an import may only move down it."""
+
+    active = "active"  # receives campaigns
+    pending = "pending"  # asked, has not confirmed yet
+    unsubscribed = "unsubscribed"  # left
+    bounced = "bounced"  # the address does not exist any more
+    complained = "complained"  # reported a mail as spam
+
+
+STATUS_RANK: Mapping[SubscriptionStatus, int] = {
+    status: rank for rank, status in enumerate(SubscriptionStatus)
+}
+
+
+class FieldKind(StrEnum):
+    """The declared type of a custom field."""
+
+    text = "text"
+    number = "number"
+    date = "date"
+    yesno = "yesno"
+    list = "list"
+
+
+class CampaignState(StrEnum):
+    """The life of a campaign."""
+
+    planning = "planning"  # being written; not visible, removed if found half done
+    planned = "planned"  # frozen, not started
+    scheduled = "scheduled"  # waits for its time
+    held = "held"  # waits for a person
+    sending = "sending"  # a process is sending it, or died while sending
+    paused = "paused"  # stopped, can be resumed
+    finished = "finished"  # nobody is left to try
+    cancelled = "cancelled"  # the rest was skipped
+
+
+CAMPAIGN_MOVES: Mapping[CampaignState, frozenset[CampaignState]] = {
+    CampaignState.planning: frozenset({CampaignState.planned}),
+    CampaignState.planned: frozenset(
+        {
+            CampaignState.sending,
+            CampaignState.scheduled,
+            CampaignState.held,
+            CampaignState.paused,
+            CampaignState.cancelled,
+        }
+    ),
+    CampaignState.scheduled: frozenset(
+        {CampaignState.planned, CampaignState.sending, CampaignState.cancelled}
+    ),
+    CampaignState.held: frozenset({CampaignState.planned, CampaignState.cancelled}),
+    CampaignState.sending: frozenset(
+        {CampaignState.paused, CampaignState.finished, CampaignState.cancelled}
+    ),
+    CampaignState.paused: frozenset(
+        {CampaignState.sending, CampaignState.finished, CampaignState.cancelled}
+    ),
+    # `retry`, or an unknown that an operator sends again, opens a finished campaign.
+    CampaignState.finished: frozenset({CampaignState.paused}),
+    CampaignState.cancelled: frozenset(),
+}
+
+
+class DeliveryState(StrEnum):
+    """One recipient's row in a campaign."""
+
+    planned = "planned"  # not tried yet
+    sending = "sending"  # claimed: its text may be on the wire
+    accepted = "accepted"  # the server took responsibility (250 after the dot)
+    deferred = "deferred"  # refused for now, tried again
+    refused = "refused"  # refused for good
+    skipped = "skipped"  # not tried, with a reason
+    unknown = "unknown"  # the text was on its way and no answer came back
+
+
+class Cause(StrEnum):
+    """Why a delivery moves. Each move in ``DELIVERY_MOVES`` names its causes."""
+
+    claimed = "claimed"
+    answered = "answered"
+    released = "released"
+    withdrawn = "withdrawn"  # unsubscribed, suppressed, cancelled, erased
+    expired = "expired"
+    lost = "lost"  # the text was started and no answer is known
+    found = "found"  # a recorder or a report turned up later
+    told = "told"  # an operator or a policy decided
+    retried = "retried"
+
+
+_S = DeliveryState
+DELIVERY_MOVES: Mapping[tuple[DeliveryState, DeliveryState], frozenset[Cause]] = {
+    (_S.planned, _S.sending): frozenset({Cause.claimed}),
+    (_S.deferred, _S.sending): frozenset({Cause.claimed}),
+    (_S.sending, _S.accepted): frozenset({Cause.answered}),
+    (_S.sending, _S.refused): frozenset({Cause.answered}),
+    (_S.sending, _S.deferred): frozenset({Cause.answered, Cause.released}),
+    (_S.sending, _S.planned): frozenset({Cause.released}),
+    (_S.sending, _S.skipped): frozenset({Cause.withdrawn}),
+    (_S.sending, _S.unknown): frozenset({Cause.lost}),
+    (_S.planned, _S.skipped): frozenset({Cause.withdrawn}),
+    (_S.deferred, _S.skipped): frozenset({Cause.withdrawn}),
+    (_S.deferred, _S.refused): frozenset({Cause.expired}),
+    (_S.unknown, _S.accepted): frozenset({Cause.found}),
+    (_S.unknown, _S.refused): frozenset({Cause.found}),
+    (_S.unknown, _S.deferred): frozenset({Cause.found}),
+    (_S.unknown, _S.planned): frozenset({Cause.told}),
+    (_S.unknown, _S.skipped): frozenset({Cause.told}),
+    (_S.refused, _S.planned): frozenset({Cause.retried}),
+}
+
+
+class Stage(StrEnum):
+    """Where in an SMTP conversation something happened (RFC 5321 section 4.3.2)."""
+
+    connect = "connect"
+    greeting = "greeting"
+    ehlo = "ehlo"
+    starttls = "starttls"
+    auth = "auth"
+    mail = "mail"
+    rcpt = "rcpt"
+    data = "data"  # the DATA command, before any text
+    dot = "dot"  # after the final dot
+    session = "session"  # a 421, or a connection lost, between commands
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A server's reply. ``enhanced`` is the RFC 3463 code (``5.1.1``), or empty."""
+
+    code: int
+    text: str
+    enhanced: str = ""
+
+    @property
+    def temporary(self) -> bool:
+        return 400 <= self.code < 500
+
+    @property
+    def positive(self) -> bool:
+        return 200 <= self.code < 300
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".rstrip()
+
+
+class Blame(StrEnum):
+    """Whom a refusal is about. Only ``recipient`` ever touches a person."""
+
+    recipient = "recipient"
+    message = "message"
+    policy = "policy"
+    infrastructure = "infrastructure"
+    configuration = "configuration"
+    rate = "rate"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one reply means for one delivery."""
+
+    state: DeliveryState  # accepted, refused or deferred
+    reason: str  # a word for the ledger: no_such_user, mailbox_full, policy, …
+    blame: Blame
+    stops_run: bool = False  # a configuration fault: finalise nobody, stop, say why
+
+
+class SlotKind(StrEnum):
+    value = "value"  # {{ expression }}
+    tag = "tag"  # {% if … %}, {% elif … %}, {% else %}, {% endif %}, {% for … %}, {% endfor %}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A merge expression, lifted out of an issue before Markdown sees it.
+
+    ``sentinel`` stands for it in subject, preheader, HTML and text, made of ``[A-Za-z0-9]`` only,
+    because blanks and braces do not survive the inliner and URLs.
+    ``source`` is what stood between the delimiters, without them.
+    """
+
+    sentinel: str
+    kind: SlotKind
+    source: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that the mail shows. ``name`` is ``<sha256 hex, 32 digits>.<ext>``."""
+
+    name: str
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """An issue rendered once: what differs per person still stands as sentinels.
+
+    ``html`` is the whole document after inlining; ``text`` is the plain part, LF line ends;
+    ``web_html`` is the same document without MSO parts and without what belongs to one reader.
+    A ``tag`` slot that surrounds whole blocks stands in ``html`` as ``<!--sentinel-->`` and in
+    ``text`` on a line of its own.
+    """
+
+    subject: str
+    preheader: str
+    html: str
+    web_html: str
+    text: str
+    slots: tuple[Slot, ...]
+    language: str
+    direction: str
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The seven delivery counts of a campaign; they add up to ``audience`` at every instant."""
+
+    audience: int = 0
+    planned: int = 0
+    sending: int = 0
+    accepted: int = 0
+    deferred: int = 0
+    refused: int = 0
+    skipped: int = 0
+    unknown: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        return self.audience == sum(int(getattr(self, state)) for state in DeliveryState)
+
+    @property
+    def left(self) -> int:
+        """How many are still to be tried."""
+        return self.planned + self.sending + self.deferred

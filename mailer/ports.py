@@ -1,0 +1,62 @@
+"""What the use cases ask of the outside world. Each wish has an adapter, and a fake in the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from mailer.smtp.exchange import Observer, Outgoing, Source
+
+__all__ = ["Clock", "FirstFiles", "Folder", "NewFolder", "Observer", "Outgoing", "Source", "Transport"]
+
+
+class Clock(Protocol):
+    """The time of day, always aware and in UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class Transport(Protocol):
+    """Carries envelopes to a mail server."""
+
+    async def run(self, source: Source, observer: Observer) -> None:
+        """Sends until ``source.finished``; then every key has had exactly one final observation.
+
+        ``answered``, ``returned`` and ``lost`` are final. Raises WireError when the server can't be
+        reached, or refuses greeting, TLS or AUTH; every key that was taken has been ``returned``
+        or ``lost`` before it raises.
+        """
+
+
+class FirstFiles(Protocol):
+    """The files that make a folder a workspace."""
+
+    def write(self, name: str, text: str, *, private: bool = False) -> bool:
+        """Writes a file that is not there yet; returns whether it did."""
+
+
+class NewFolder(Protocol):
+    """A place where folders with files can be made."""
+
+    def create(self, name: str, contents: Mapping[str, bytes]) -> str:
+        """Makes the folder whole or not at all; returns its path for people.
+
+        Raises InputError when it exists already or can't be written.
+        """
+
+
+class Folder(Protocol):
+    """The files of one issue or one layout. Names are relative, with forward slashes."""
+
+    def text(self, name: str) -> str:
+        """Raises InputError when missing, not UTF-8, too large, or outside of the folder."""
+
+    def data(self, name: str) -> bytes:
+        """Raises InputError likewise."""
+
+    def names(self, under: str = "") -> Sequence[str]:
+        """Every file's name, sorted."""
+
+    def where(self, name: str) -> str:
+        """The path to show to a person."""

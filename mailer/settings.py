@@ -1,0 +1,160 @@
+"""Every knob: from the process environment, then ``.env`` in the workspace. Typed and frozen.
+
+The process wins; an empty value counts as not set. A wrong value is refused with the variable's
+name, the value (never a secret) and what is accepted. Nothing else reads the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from mailer.errors import Fault, SettingsError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(value: object) -> object:
+    """Reads ``90``, ``90s``, ``10m``, ``4h`` or ``3d`` as seconds."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d{1,9})\s*([smhd]?)", value.strip())
+    if not found:
+        raise ValueError("a time such as 90s, 10m, 4h or 3d")
+    return int(found[1]) * _UNITS[found[2] or "s"]
+
+
+def _words(value: object) -> object:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(value, str)
+        else value
+    )
+
+
+def _delays(value: object) -> object:
+    words = _words(value)
+    return tuple(seconds(word) for word in words) if isinstance(words, tuple) else value
+
+
+def _site(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an address like https://news.example.org")
+    return value.rstrip("/")
+
+
+Seconds = Annotated[int, BeforeValidator(seconds)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Delays = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_delays)]
+
+
+class Settings(BaseSettings):
+    """What the installation knows about itself. ``.env.example`` documents each variable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MAILER_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+    database_url: str = "sqlite:///data/mailer.db"
+    secret_key: SecretStr | None = None
+    secret_key_old: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = ()
+    site_url: Annotated[str, BeforeValidator(_site)] = "http://127.0.0.1:8025"
+    trusted_proxies: Words = ()
+
+    organisation: str | None = None
+    postal_address: str | None = None
+    mail_from: str | None = Field(default=None, validation_alias="MAILER_FROM")
+    reply_to: str | None = None
+    return_path: str | None = None
+
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_connections: int = Field(default=2, ge=1, le=100)
+    smtp_rate: float = Field(default=0, ge=0)
+    smtp_helo: str | None = None
+    smtp_ca_file: Path | None = None
+
+    retry_after: Delays = (120, 600, 1800, 3600, 7200, 14400)
+    expires_after: Seconds = Field(default=259_200, ge=60)
+    window: int = Field(default=200, ge=1, le=10_000)
+
+
+# Named in the public interface, but not in this version: refused rather than ignored.
+NOT_YET = {
+    "MAILER_DKIM_DOMAIN": "signing with DKIM",
+    "MAILER_DKIM_SELECTOR": "signing with DKIM",
+    "MAILER_DKIM_KEY_FILE": "signing with DKIM",
+    "MAILER_SMTP_AUTH": "signing in with OAuth 2",
+    "MAILER_SMTP_OAUTH_TOKEN_URL": "signing in with OAuth 2",
+    "MAILER_SMTP_CLIENT_ID": "signing in with OAuth 2",
+    "MAILER_SMTP_CLIENT_SECRET": "signing in with OAuth 2",
+    "MAILER_SMTP_SCOPE": "signing in with OAuth 2",
+}
+_SECRET = {"secret_key", "secret_key_old", "smtp_password", "database_url"}
+
+
+def load_settings(workspace: Path) -> Settings:
+    """Reads the settings of a workspace.
+
+    Raises SettingsError naming every variable that is wrong or not known.
+    """
+    file = workspace / ".env"
+    _refuse_unknown(_of_file(file) if file.is_file() else {}, str(file))
+    _refuse_unknown(dict(os.environ), "the environment")
+    try:
+        return Settings(_env_file=file)
+    except ValidationError as error:
+        raise SettingsError([_fault(item) for item in error.errors()]) from None
+
+
+def _of_file(file: Path) -> dict[str, str | None]:
+    try:
+        return dotenv_values(file, interpolate=False, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(Fault(f"can't be read: {error}.", file=str(file))) from error
+
+
+def _refuse_unknown(values: Mapping[str, str | None], where: str) -> None:
+    variables = {_variable(name) for name in Settings.model_fields} | set(NOT_YET)
+    faults = []
+    for name, value in values.items():
+        if not name.startswith("MAILER_") or not (value or "").strip():
+            continue
+        if name in NOT_YET and (name, value) != ("MAILER_SMTP_AUTH", "password"):
+            faults.append(
+                Fault(f"{name} is set, but {NOT_YET[name]} is not in this version.", file=where)
+            )
+        elif name not in variables:
+            near = difflib.get_close_matches(name, variables, 1)
+            hint = f"Did you mean {near[0]}?" if near else "`.env.example` lists all."
+            faults.append(Fault(f"{name} is not a setting.", file=where, hint=hint))
+    if faults:
+        raise SettingsError(faults)
+
+
+def _variable(name: str) -> str:
+    return "MAILER_FROM" if name == "mail_from" else f"MAILER_{name.upper()}"
+
+
+def _fault(item: ErrorDetails) -> Fault:
+    name = str(item["loc"][0])
+    variable = name if name.startswith("MAILER_") else _variable(name)
+    shown = "" if name in _SECRET else f"=“{item['input']}”"
+    accepted = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return Fault(f"{variable}{shown} is not accepted.", hint=f"Accepted: {accepted}.")

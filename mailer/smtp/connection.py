@@ -1,0 +1,318 @@
+"""Carries the protocol machine over a socket: one connection, from its first byte to its last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from typing import TypeVar
+
+from mailer.model.words import Stage
+from mailer.smtp.envelope import Prepared, prepare
+from mailer.smtp.events import Answered, Broken, Closing, End, Event, Lost, Replied, Returned
+from mailer.smtp.exchange import Observer, Outgoing
+from mailer.smtp.protocol import Machine
+from mailer.smtp.route import Timeouts
+
+_BUFFER = 16384  # replies are short; a read makes no larger buffer of its own
+
+
+_Told = TypeVar("_Told")
+
+
+class Ending(StrEnum):
+    """Why an exchange came to its end."""
+
+    idle = "idle"  # nothing to send now; the connection is open
+    full = "full"  # as many transactions as it may carry; the connection is open
+    withdrawn = "withdrawn"  # a text was not to be sent after all, so we closed it
+    closed = "closed"  # the server closed it, or is about to
+    broken = "broken"  # it can't be trusted any more: garbage, silence, a network fault
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an exchange ended."""
+
+    ending: Ending
+    why: str = ""
+    fruitless: bool = False  # envelopes went out, and the server answered for none of them
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One SMTP connection.
+
+    ``ask`` speaks single commands; ``exchange`` sends whatever there is. In an exchange all work
+    is done in the loop's callbacks: no task, no future and no timer is made for a mail. A write
+    follows nothing but a read, so what waits in the transport is at most one text and one
+    envelope, and while the transport is full nothing is added.
+    """
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self.machine = Machine()
+        self.timeouts = timeouts
+        self.transport: asyncio.Transport | None = None
+        self._limits = {stage: timeouts.of(stage) for stage in (*Stage, None)}
+        self._loop = asyncio.get_running_loop()
+        self._view = memoryview(bytearray(_BUFFER))
+        self._gone: asyncio.Future[None] = self._loop.create_future()
+        self._reply: asyncio.Future[Replied] | None = self._loop.create_future()
+        self._exchange: asyncio.Future[Ended] | None = None
+        self._ended: Ended | None = None
+        self._take: Callable[[], Outgoing | None] | None = None
+        self._observer: Observer | None = None
+        self._held: Prepared | None = None  # taken, rendered, and not given to the machine yet
+        self._left = -1  # transactions that may still begin; negative: no limit
+        self._sent = 0
+        self.answered = False  # the server has answered for an envelope, by more than a 421
+        self._paused = False
+        self._unsent = 0
+        self._deadline = 0.0
+        self._watch: asyncio.TimerHandle | None = None
+
+    # Single commands.
+
+    async def ask(self, stage: Stage, line: bytes) -> Replied:
+        """Sends a command and waits for its answer.
+
+        Raises TimeoutError, or ConnectionError when the connection ends or makes no sense.
+        """
+        if self._ended or self.transport is None:
+            raise ConnectionError(self._ended.why if self._ended else "it is not open")
+        if not self.machine.quiet:
+            raise ConnectionError("it said more than it was asked")
+        self._reply = self._loop.create_future()
+        self.transport.write(self.machine.command(stage, line))
+        return await self.answer(self.timeouts.of(stage))
+
+    async def answer(self, seconds: float) -> Replied:
+        """Waits for the answer that is awaited: after connecting, the greeting."""
+        if self._reply is None:
+            raise ValueError("nothing was asked")
+        async with asyncio.timeout(seconds):
+            return await self._reply
+
+    async def quit(self) -> None:
+        """Says goodbye if that is still possible, and closes the connection."""
+        if self._ended is None and self.machine.quiet and not self.machine.closed:
+            try:
+                async with asyncio.timeout(self.timeouts.quit):
+                    await self.ask(Stage.session, b"QUIT\r\n")
+                    if self.transport is not None:
+                        self.transport.close()
+                    await self._gone
+            except OSError:  # too late to matter: everything has its answer
+                pass
+        self.abort("it is closed")
+
+    def abort(self, why: str) -> None:
+        """Drops the connection at once. What is under way is reported as returned or lost."""
+        self._end(Ended(Ending.broken, why))
+
+    # Many messages.
+
+    async def exchange(
+        self, take: Callable[[], Outgoing | None], observer: Observer, *, limit: int = -1
+    ) -> Ended:
+        """Sends what ``take`` yields, until it yields nothing or the connection ends.
+
+        ``limit`` is how many transactions the connection may carry in its life. Whatever was
+        taken has had its final observation when this returns or raises.
+        """
+        if self._ended:
+            return self._ended
+        if limit >= 0:
+            self._left = max(0, limit - self._sent)
+        self._take, self._observer = take, observer
+        self._exchange = self._loop.create_future()
+        self._wait_for(self._limits[Stage.mail])
+        self._guard(self._pump)
+        if not self._exchange.done():
+            self._look()
+        try:
+            return await self._exchange
+        finally:
+            if self._watch is not None:
+                self._watch.cancel()
+                self._watch = None
+            self._exchange = None
+
+    def _pump(self) -> None:
+        """Writes what the machine wants: at most one write."""
+        machine = self.machine
+        if self._exchange is None or self._ended or self._paused:
+            return
+        out = machine.due()
+        if machine.wants_text:
+            if machine.features.pipelining:
+                self._held = self._next()
+            # The last word before the text: after it, no answer means that nobody knows.
+            if self._observer is None or not self._observer.started(machine.key):
+                self._end(Ended(Ending.withdrawn, "its text is not to be sent"))
+                return
+            following, self._held = self._held, None
+            out = machine.text(following)
+        elif machine.free and (following := self._next()) is not None:
+            out += machine.envelope(following)
+        if out and self.transport is not None:
+            self.transport.write(out)
+        elif machine.quiet and not self._exchange.done():
+            self._exchange.set_result(Ended(Ending.idle if self._left else Ending.full))
+
+    def _next(self) -> Prepared | None:
+        """Takes and renders the next message; what can't be sent here is answered on the spot."""
+        if not self._left or self._take is None or self._observer is None:
+            return None
+        while (outgoing := self._take()) is not None:
+            prepared = self._prepare(outgoing)
+            if isinstance(prepared, Prepared):
+                self._left -= 1
+                self._sent += 1
+                return prepared
+            self._observer.answered(*prepared)
+        return None
+
+    def _prepare(self, outgoing: Outgoing) -> Prepared | Answered:
+        try:
+            return prepare(outgoing, self.machine.features)
+        except BaseException:
+            if self._observer is not None:
+                self._observer.returned(outgoing.key, Stage.mail, "it could not be rendered")
+            raise
+
+    def _hear(self, event: Event) -> None:
+        if type(event) is Answered:
+            self.answered = self.answered or event.reply.code != 421
+            if self._observer is not None:
+                self._observer.answered(*event)
+        elif type(event) is Replied:
+            if self._reply is not None and not self._reply.done():
+                self._reply.set_result(event)
+        elif type(event) is Closing:
+            self._end(Ended(Ending.closed, f"it said {event.reply}"))
+        elif type(event) is Broken:
+            self._end(Ended(Ending.broken, event.why))
+
+    # How it ends.
+
+    def _end(self, ended: Ended) -> None:
+        """Closes the connection without another byte and reports what was under way."""
+        if self._ended:
+            return
+        ends = self.machine.close()
+        if self._held is not None:
+            ends.append(Returned(self._held.key, Stage.mail))
+            self._held = None
+        if self._sent and not self.answered and ended.ending is not Ending.withdrawn:
+            ended = replace(ended, fruitless=True)
+        self._ended = ended
+        if self.transport is not None:
+            self.transport.abort()
+        try:
+            self._tell(partial(self._report, ended.why), ends)
+        finally:
+            if self._reply is not None and not self._reply.done():
+                self._reply.set_exception(ConnectionError(ended.why))
+                self._reply.exception()  # there need not be anybody who waits for it
+        if self._exchange is not None and not self._exchange.done():
+            self._exchange.set_result(ended)
+
+    def _report(self, why: str, end: End) -> None:
+        if self._observer is None:
+            return
+        if type(end) is Lost:
+            self._observer.lost(end.key, why)
+        elif type(end) is Returned:
+            self._observer.returned(end.key, end.stage, why)
+
+    @staticmethod
+    def _tell(hear: Callable[[_Told], None], what: Sequence[_Told]) -> None:
+        """Passes on all of it, even when one can't be taken; then raises what that one raised."""
+        error: Exception | None = None
+        for item in what:
+            try:
+                hear(item)
+            except Exception as raised:  # the others must still have their observation
+                error = error or raised
+        if error is not None:
+            raise error
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        """Does our side's work; what a source or an observer raises ends the exchange with it."""
+        try:
+            work()
+        except Exception as error:  # whatever it is, it belongs to whoever awaits the exchange
+            exchange = self._exchange
+            if exchange is None or exchange.done():
+                raise
+            exchange.set_exception(error)
+            self._end(Ended(Ending.broken, "our side failed"))
+
+    # How long it may take.
+
+    def _wait_for(self, seconds: float) -> None:
+        """Moves the deadline. The timer moves along only to an earlier one: it looks again."""
+        self._deadline = deadline = self._loop.time() + seconds
+        if self._watch is not None and deadline < self._watch.when():
+            self._watch.cancel()
+            self._watch = self._loop.call_at(deadline, self._look)
+
+    def _look(self) -> None:
+        """Looks if an answer is overdue. There is one timer, and none is made for a mail."""
+        if self._paused and self.transport is not None:
+            before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+            if self._unsent < before:
+                self._wait_for(self.timeouts.block)
+        if self._loop.time() < self._deadline:
+            self._watch = self._loop.call_at(self._deadline, self._look)
+            return
+        stage = self.machine.awaiting or Stage.data
+        what = "the text does not leave" if self._paused else f"it did not answer at {stage}"
+        self._end(Ended(Ending.broken, f"{what} within the time for it"))
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("a stream transport is needed")
+        self.adopt(transport)
+
+    def adopt(self, transport: asyncio.Transport) -> None:
+        """Goes on over this transport: the first one, or TLS over it."""
+        self.transport = transport
+        # Low enough that "paused" means: not everything has left. (Zero confuses TLS.)
+        transport.set_write_buffer_limits(high=1, low=0)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = bytes(self._view[:nbytes])
+        unsent = self.transport.get_write_buffer_size() if self.transport else 0
+        self._guard(partial(self._read, data, unsent))
+
+    def _read(self, data: bytes, unsent: int) -> None:
+        events = self.machine.receive(data, unsent)
+        self._tell(self._hear, events)
+        if self._exchange is not None:
+            self._pump()
+            if not self._paused:
+                self._wait_for(self._limits[self.machine.awaiting])
+
+    def pause_writing(self) -> None:
+        self._paused = True
+        self._unsent = self.transport.get_write_buffer_size() if self.transport else 0
+        self._wait_for(self.timeouts.block)
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._wait_for(self._limits[self.machine.awaiting])
+        self._guard(self._pump)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        why = f"the connection broke ({exc})" if exc else "it closed the connection"
+        self._guard(partial(self._end, Ended(Ending.closed, why)))
+        if not self._gone.done():
+            self._gone.set_result(None)

@@ -1,0 +1,274 @@
+"""Opens a connection that is ready for mail: greeting, TLS, EHLO, AUTH."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from base64 import b64encode
+from contextlib import suppress
+from errno import ECONNREFUSED
+
+from mailer.errors import WireError
+from mailer.model.words import Reply, Stage
+from mailer.smtp.connection import Connection
+from mailer.smtp.events import Replied
+from mailer.smtp.replies import Features
+from mailer.smtp.route import Route, Security, Timeouts, system_context
+
+_SECURITY_HINT = "Check MAILER_SMTP_SECURITY (none, starttls, tls) and MAILER_SMTP_PORT."
+_LATER = "Nothing is lost: run the same command again when the server answers."
+
+
+class OpeningError(WireError):
+    """A connection could not be made ready; ``temporary`` when another try may succeed."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stage: Stage,
+        temporary: bool = False,
+        reply: Reply | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.stage = stage
+        self.temporary = temporary
+        self.reply = reply
+
+
+async def open_connection(route: Route, timeouts: Timeouts | None = None) -> Connection:
+    """Returns a connection that is ready for mail; raises OpeningError."""
+    opening = _Opening(route, timeouts or Timeouts())
+    try:
+        return await opening.run()
+    except BaseException:
+        opening.abandon()
+        raise
+
+
+class _Opening:
+    """The steps from an address to a connection that is ready."""
+
+    def __init__(self, route: Route, timeouts: Timeouts) -> None:
+        self.route = route
+        self.timeouts = timeouts
+        self.connection = Connection(timeouts)
+        self.encrypted = route.security is Security.tls
+
+    def abandon(self) -> None:
+        self.connection.abort("the connection is not needed")
+
+    async def run(self) -> Connection:
+        await self.connect()
+        await self.greeting()
+        await self.ehlo()
+        if self.route.security is Security.starttls:
+            await self.starttls()
+            await self.ehlo()
+        if self.route.username:
+            await self.auth()
+        return self.connection
+
+    # The steps.
+
+    async def connect(self) -> None:
+        route = self.route
+        context = self.context() if self.encrypted else None
+        limit = self.timeouts.connect + (self.timeouts.tls if context else 0)
+        try:
+            async with asyncio.timeout(limit):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: self.connection,
+                    route.host,
+                    route.port,
+                    ssl=context,
+                    server_hostname=route.host if context else None,
+                    ssl_handshake_timeout=self.timeouts.tls if context else None,
+                    happy_eyeballs_delay=0.25,
+                )
+        except ssl.SSLError as error:
+            raise self.tls_failed(error) from error
+        except (OSError, UnicodeError) as error:
+            raise OpeningError(
+                f"Can't reach the mail server {route}: {_reason(error)}.",
+                stage=Stage.connect,
+                temporary=True,
+                hint=f"Check MAILER_SMTP_HOST and MAILER_SMTP_PORT. {_LATER}",
+            ) from error
+
+    async def greeting(self) -> None:
+        try:
+            replied = await self.connection.answer(self.timeouts.greeting)
+        except OSError as error:
+            raise self.broke_off(Stage.greeting, error) from error
+        if not replied.reply.positive:
+            raise self.refused(replied, "turned us away", hint=_LATER)
+
+    async def ehlo(self) -> None:
+        name = self.route.helo or self.literal()
+        replied = await self.ask(Stage.ehlo, f"EHLO {name}\r\n")
+        if replied.reply.positive:
+            self.connection.machine.features = Features.parse(replied.lines)
+            return
+        # An old server without extensions (RFC 5321 section 3.2). TLS and AUTH need EHLO.
+        if not replied.reply.temporary and not self.encrypted and not self.route.username:
+            replied = await self.ask(Stage.ehlo, f"HELO {name}\r\n")
+        if not replied.reply.positive:
+            hint = "Check MAILER_SMTP_HELO: servers want a full host name there."
+            raise self.refused(replied, f"does not accept the name {name}", hint=hint)
+
+    async def starttls(self) -> None:
+        connection = self.connection
+        if not connection.machine.features.starttls:
+            raise OpeningError(
+                f"The mail server {self.route} does not offer STARTTLS, "
+                "and nothing is sent to it in the clear.",
+                stage=Stage.starttls,
+                hint=_SECURITY_HINT,
+            )
+        context = self.context()
+        replied = await self.ask(Stage.starttls, "STARTTLS\r\n")
+        if not replied.reply.positive:
+            raise self.refused(replied, "refused STARTTLS", hint=_SECURITY_HINT)
+        if not connection.machine.secured() or connection.transport is None:
+            raise OpeningError(
+                f"The mail server {self.route} sent bytes ahead of the TLS handshake; "
+                "somebody may be tampering with the connection.",
+                stage=Stage.starttls,
+                hint="Use MAILER_SMTP_SECURITY=tls with the port for it (465).",
+            )
+        try:
+            transport = await asyncio.get_running_loop().start_tls(
+                connection.transport,
+                connection,
+                context,
+                server_hostname=self.route.host,
+                ssl_handshake_timeout=self.timeouts.tls,
+            )
+        except OSError as error:
+            raise self.tls_failed(error) from error
+        if transport is None:
+            raise self.broke_off(Stage.starttls, ConnectionError("it closed the connection"))
+        connection.adopt(transport)
+        self.encrypted = True
+
+    async def auth(self) -> None:
+        route = self.route
+        if not self.encrypted and not self.peer_is_loopback():
+            raise OpeningError(
+                f"The password for {route} would travel in the clear, so it was not sent.",
+                stage=Stage.auth,
+                hint="Set MAILER_SMTP_SECURITY to starttls or tls.",
+            )
+        user, password = route.username.encode(), route.password.encode()
+        offered = self.connection.machine.features.auth
+        if "PLAIN" in offered:
+            word = _word(b"\0" + user + b"\0" + password)
+            replied = await self.ask(Stage.auth, f"AUTH PLAIN {word}\r\n")
+        elif "LOGIN" in offered:
+            replied = await self.ask(Stage.auth, "AUTH LOGIN\r\n")
+            for secret in (user, password):
+                if replied.reply.code == 334:
+                    replied = await self.ask(Stage.auth, f"{_word(secret)}\r\n")
+        else:
+            names = ", ".join(sorted(offered)) or "none"
+            raise OpeningError(
+                f"The mail server {route} offers no way to log in with a password "
+                f"(PLAIN or LOGIN; it offers: {names}).",
+                stage=Stage.auth,
+                hint="Leave MAILER_SMTP_USERNAME empty if it needs none, else use another port.",
+            )
+        if not replied.reply.positive:
+            hint = "Check MAILER_SMTP_USERNAME and MAILER_SMTP_PASSWORD."
+            raise self.refused(replied, "refused the user name and password", hint=hint)
+
+    # What the steps need.
+
+    async def ask(self, stage: Stage, line: str) -> Replied:
+        try:
+            return await self.connection.ask(stage, line.encode())
+        except OSError as error:
+            raise self.broke_off(stage, error) from error
+
+    def context(self) -> ssl.SSLContext:
+        return self.route.context or system_context()
+
+    def literal(self) -> str:
+        """Our end of the connection as an address literal (RFC 5321 section 4.1.3)."""
+        address = self.endpoint("sockname") or "127.0.0.1"
+        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+    def peer_is_loopback(self) -> bool:
+        with suppress(ValueError):
+            return ipaddress.ip_address(self.endpoint("peername")).is_loopback
+        return False
+
+    def endpoint(self, which: str) -> str:
+        transport = self.connection.transport
+        name = transport.get_extra_info(which) if transport else None
+        return str(name[0]).partition("%")[0] if name else ""
+
+    # What goes wrong.
+
+    def refused(self, replied: Replied, what: str, *, hint: str) -> OpeningError:
+        return OpeningError(
+            f"The mail server {self.route} {what}: {_sentence(str(replied.reply))}",
+            stage=replied.stage,
+            temporary=replied.reply.temporary,
+            reply=replied.reply,
+            hint=hint,
+        )
+
+    def broke_off(self, stage: Stage, error: Exception) -> OpeningError:
+        why = "it did not answer in time" if isinstance(error, TimeoutError) else str(error)
+        step = {Stage.greeting: "before greeting us", Stage.ehlo: "at EHLO"}
+        return OpeningError(
+            f"The mail server {self.route} broke off {step.get(stage, f'at {stage.upper()}')}: "
+            f"{_sentence(why)}",
+            stage=stage,
+            temporary=True,
+            hint=f"{_SECURITY_HINT} {_LATER}",
+        )
+
+    def tls_failed(self, error: OSError) -> OpeningError:
+        hint = _SECURITY_HINT
+        if isinstance(error, ssl.SSLCertVerificationError):
+            why = f"its certificate does not hold ({error.verify_message})"
+            hint = (
+                "Check that MAILER_SMTP_HOST is the name in the certificate; for an authority of "
+                "your own set MAILER_SMTP_CA_FILE."
+            )
+        elif isinstance(error, ssl.SSLError):
+            why = (error.reason or str(error)).replace("_", " ").lower()
+        else:
+            why = _reason(error)
+        return OpeningError(
+            f"No secure connection to the mail server {self.route}: {_sentence(why)}",
+            stage=Stage.starttls,
+            temporary=not isinstance(error, ssl.SSLError),
+            hint=hint,
+        )
+
+
+def _word(secret: bytes) -> str:
+    return b64encode(secret).decode("ascii")
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _reason(error: Exception) -> str:
+    """Says in a few words why a socket did not open."""
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return "there is no host of that name"
+    if isinstance(error, OSError):
+        if error.errno == ECONNREFUSED or "Connect call failed" in str(error):
+            return "nothing listens there (connection refused)"
+        return error.strerror or str(error)
+    return str(error)

@@ -1,0 +1,266 @@
+"""Finds campaigns and tells what became of them; moves rows on an operator's word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, text
+from sqlmodel import col, select
+
+from mailer.errors import NotFoundError
+from mailer.model.campaigns import Campaign, Variant
+from mailer.model.people import Event, MailingList
+from mailer.model.words import CampaignState, Cause, DeliveryState
+from mailer.store.ledger import Moved, allow, tally
+
+_S = DeliveryState
+CURABLE = ("expired", "rejected", "policy", "mailbox_full", "mailbox_inactive", "message")
+# ↑ refusals that trying again may cure: not those that say that the address does not exist
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One person's row, as ``campaigns recipients`` prints it."""
+
+    address: str
+    state: str
+    reason: str
+    attempts: int
+    reply: str
+    at: int | None  # ms
+    position: int
+
+
+def find(connection: Connection, name: str | int) -> Row[Any]:
+    """The campaign with this number or slug. Raises NotFoundError."""
+    table = select(Campaign).where(col(Campaign.state) != CampaignState.planning)
+    wanted = str(name)
+    by = col(Campaign.id) == int(wanted) if wanted.isascii() and wanted.isdigit() else None
+    if by is None or (row := connection.execute(table.where(by)).first()) is None:
+        row = connection.execute(table.where(col(Campaign.slug) == wanted)).first()
+    if row is None:
+        raise NotFoundError(
+            f"There is no campaign “{name}”.", hint="`mailer campaigns show` lists them."
+        )
+    return row
+
+
+def recent(connection: Connection, limit: int = 50) -> Sequence[Row[Any]]:
+    """The newest campaigns first."""
+    return connection.execute(
+        select(Campaign)
+        .where(col(Campaign.state) != CampaignState.planning)
+        .order_by(col(Campaign.id).desc())
+        .limit(limit)
+    ).all()
+
+
+def list_of(connection: Connection, list_id: int) -> Row[Any]:
+    return connection.execute(select(MailingList).where(col(MailingList.id) == list_id)).one()
+
+
+def variants(connection: Connection, campaign_id: int) -> Sequence[Row[Any]]:
+    return connection.execute(
+        select(Variant).where(col(Variant.campaign_id) == campaign_id).order_by(col(Variant.id))
+    ).all()
+
+
+def exclusions(connection: Connection, campaign_id: int) -> dict[str, int]:
+    rows = connection.execute(
+        text("SELECT reason, people FROM exclusion WHERE campaign_id = :c ORDER BY people DESC"),
+        {"c": campaign_id},
+    )
+    return {row.reason: row.people for row in rows}
+
+
+def reasons(connection: Connection, campaign_id: int) -> dict[DeliveryState, dict[str, int]]:
+    """For refused, skipped, deferred and unknown people: each reason and how many it has."""
+    rows = connection.execute(
+        text(
+            "SELECT state, reason, count(*) AS people FROM delivery WHERE campaign_id = :c"
+            " AND state IN ('refused', 'skipped', 'deferred', 'unknown')"
+            " GROUP BY state, reason ORDER BY state, people DESC, reason"
+        ),
+        {"c": campaign_id},
+    )
+    found: dict[DeliveryState, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(DeliveryState(row.state), {})[row.reason] = row.people
+    return found
+
+
+def sample_replies(connection: Connection, campaign_id: int) -> dict[str, str]:
+    """For each reason of a refusal or deferral, one sentence that a server gave."""
+    rows = connection.execute(
+        text(
+            "SELECT reason, min(reply) AS reply FROM delivery WHERE campaign_id = :c"
+            " AND state IN ('refused', 'deferred') AND reply <> '' GROUP BY reason"
+        ),
+        {"c": campaign_id},
+    )
+    return {row.reason: row.reply for row in rows}
+
+
+def recipients(
+    connection: Connection, campaign_id: int, states: Sequence[str] = ()
+) -> Iterator[Recipient]:
+    """Every person of the audience in the order of sending, streamed."""
+    statement = (
+        "SELECT coalesce(s.address, p.address, '(erased)') AS address, d.state, d.reason,"
+        " d.attempt, d.reply, d.at, d.position FROM delivery d"
+        " LEFT JOIN snapshot s ON s.campaign_id = d.campaign_id AND s.position = d.position"
+        " LEFT JOIN subscriber p ON p.id = d.subscriber_id WHERE d.campaign_id = :c"
+    )
+    if states:
+        statement += " AND d.state IN :states"
+    query = text(statement + " ORDER BY d.position")
+    values: dict[str, object] = {"c": campaign_id}
+    if states:
+        query = query.bindparams(bindparam("states", expanding=True))
+        values["states"] = list(states)
+    streaming = connection.execution_options(stream_results=True, max_row_buffer=2000)
+    for row in streaming.execute(query, values):
+        yield Recipient(
+            row.address, row.state, row.reason, row.attempt, row.reply, row.at, row.position
+        )
+
+
+def sample_fields(connection: Connection, campaign_id: int, address: str | None) -> dict[str, Any]:
+    """The fields of one recipient as they were planned: of that address, else of the first.
+
+    Raises NotFoundError when that address is not in the audience.
+    """
+    where: str = ""
+    values: dict[str, object] = {"c": campaign_id}
+    if address is not None:
+        where, values = " AND lower(address) = lower(:address)", {**values, "address": address}
+    row = connection.execute(
+        text(
+            f"SELECT fields FROM snapshot WHERE campaign_id = :c{where} ORDER BY position LIMIT 1"
+        ),
+        values,
+    ).first()
+    if row is None and address is not None:
+        raise NotFoundError(f"{address} is not waiting in this campaign's audience.")
+    return dict(json.loads(row.fields)) if row is not None else {}
+
+
+def next_due(connection: Connection, campaign_id: int) -> int | None:
+    """When the earliest deferred or released row is due, in ms."""
+    due = connection.execute(
+        text("SELECT min(due_at) FROM waiting WHERE campaign_id = :c"), {"c": campaign_id}
+    ).scalar()
+    return None if due is None else int(due)
+
+
+def siblings_under_way(connection: Connection, campaign: Row[Any]) -> list[str]:
+    """Slugs of other campaigns of the same issue that are started and not at their end."""
+    rows = connection.execute(
+        text(
+            "SELECT c.slug FROM campaign c JOIN tally t ON t.campaign_id = c.id"
+            " WHERE c.issue = :issue AND c.id <> :id AND c.state IN ('sending', 'paused')"
+            ' AND t.planned + t.sending + t."deferred" > 0 ORDER BY c.id'
+        ),
+        {"issue": campaign.issue, "id": campaign.id},
+    )
+    return list(rows.scalars())
+
+
+def skip_rest(connection: Connection, campaign_id: int, reason: str, now_ms: int) -> int:
+    """Turns everybody who has not been tried, or is to be tried again, into skipped."""
+    return _move_all(
+        connection,
+        campaign_id,
+        (_S.planned, _S.deferred),
+        _S.skipped,
+        Cause.withdrawn,
+        reason,
+        now_ms,
+    )
+
+
+def decide_unknown(
+    connection: Connection, campaign_id: int, target: DeliveryState, now_ms: int
+) -> int:
+    """Sends the unknown again (``planned``) or leaves them (``skipped``), as the operator said."""
+    reason = "operator" if target is _S.skipped else ""
+    return _move_all(connection, campaign_id, (_S.unknown,), target, Cause.told, reason, now_ms)
+
+
+def retry_refused(connection: Connection, campaign_id: int, now_ms: int) -> int:
+    """Puts people whose refusal may be cured back to ``planned``."""
+    return _move_all(
+        connection, campaign_id, (_S.refused,), _S.planned, Cause.retried, "", now_ms, CURABLE
+    )
+
+
+def _move_all(
+    connection: Connection,
+    campaign_id: int,
+    sources: Sequence[DeliveryState],
+    target: DeliveryState,
+    cause: Cause,
+    reason: str,
+    now_ms: int,
+    only_reasons: Sequence[str] = (),
+) -> int:
+    """Moves all rows of some states along one entry of the table of moves; returns how many."""
+    moved = Moved()
+    for source in sources:
+        allow(source, target, cause)
+        where = "campaign_id = :c AND state = :source"
+        values: dict[str, object] = {"c": campaign_id, "source": source}
+        if only_reasons:
+            where += " AND reason IN :reasons"
+            values["reasons"] = list(only_reasons)
+        _unwait(connection, where, values)
+        if target is _S.planned:
+            _run(
+                connection,
+                "INSERT INTO waiting (campaign_id, due_at, position)"
+                f" SELECT campaign_id, :now, position FROM delivery WHERE {where}",
+                {**values, "now": now_ms},
+            )
+        moved[source, target] += _run(
+            connection,
+            f"UPDATE delivery SET state = :target, reason = :reason, at = :now WHERE {where}",
+            {**values, "target": target, "reason": reason, "now": now_ms},
+        )
+    tally(connection, campaign_id, moved)
+    return sum(moved.values())
+
+
+def _unwait(connection: Connection, where: str, values: Mapping[str, object]) -> None:
+    _run(
+        connection,
+        "DELETE FROM waiting WHERE campaign_id = :c AND position IN"
+        f" (SELECT position FROM delivery WHERE {where})",
+        values,
+    )
+
+
+def _run(connection: Connection, statement: str, values: Mapping[str, object]) -> int:
+    query = text(statement)
+    if "reasons" in values:
+        query = query.bindparams(bindparam("reasons", expanding=True))
+    return connection.execute(query, dict(values)).rowcount
+
+
+def note_event(
+    connection: Connection,
+    *,
+    kind: str,
+    actor: str,
+    campaign_id: int,
+    at: datetime,
+    detail: str = "",
+) -> None:
+    """Writes down who did what with a campaign."""
+    connection.execute(
+        insert(Event),
+        {"at": at, "kind": kind, "actor": actor, "campaign_id": campaign_id, "detail": detail},
+    )

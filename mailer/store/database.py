@@ -1,0 +1,218 @@
+"""Opens the database, begins its transactions, and turns its errors into sentences.
+
+SQLite and PostgreSQL are the same product: what differs between them stays in this room.
+Transactions are begun by us: a write transaction on SQLite is ``BEGIN IMMEDIATE``, because one that
+upgrades half-way can fail after it has read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from mailer.errors import BusyError, MailerError, SettingsError, StoppedError
+from mailer.store.writer import Writer
+
+BUSY_TIMEOUT_MS = 10_000
+OLDEST_SQLITE = (3, 35, 0)  # RETURNING; UPDATE … FROM came with 3.33
+
+
+class Database:
+    """An open database. ``read()`` and ``write()`` give a connection inside one transaction."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.dialect = url.get_backend_name()
+        self.engine = _engine(url)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that reads one consistent state."""
+        with translated(self.shown), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes. Keep it under a quarter of a second: others wait for it."""
+        with translated(self.shown), self.engine.connect() as plain:
+            connection = plain.execution_options(mailer_immediate=True)
+            with connection.begin():
+                yield connection
+
+    @cached_property
+    def writer(self) -> Writer:
+        """The process's one group-commit writer, started at first use."""
+        return Writer(self)
+
+    def log_ahead(self, connection: Connection) -> None:
+        """Switches a SQLite file to write-ahead logging; it stays so."""
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA journal_mode = WAL")
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.dialect == "sqlite"
+
+    @property
+    def shown(self) -> str:
+        """The address as a person may see it: the file's path, or the URL without its password."""
+        return (self.url.database or "") if self.on_sqlite else self.url.render_as_string()
+
+    def close(self) -> None:
+        if "writer" in self.__dict__:
+            self.writer.close()
+        self.engine.dispose()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def database_url(value: str, workspace: Path) -> URL:
+    """Parses ``MAILER_DATABASE_URL``; a relative SQLite path is relative to the workspace.
+
+    Raises SettingsError for anything that is not a SQLite or PostgreSQL address.
+    """
+    accepted = "Accepted: sqlite:///data/mailer.db or postgresql://user@host/name."
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        raise SettingsError(
+            "MAILER_DATABASE_URL is not a database address.", hint=accepted
+        ) from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise SettingsError(
+            f"MAILER_DATABASE_URL names “{url.get_backend_name()}”, which is not supported.",
+            hint=accepted,
+        )
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if not url.database or url.database == ":memory:":
+        raise SettingsError("MAILER_DATABASE_URL must name a file.", hint=accepted)
+    return url.set(database=str(workspace / url.database))
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        if url.get_backend_name() == "sqlite":
+            return _sqlite_engine(url)
+        return create_engine(
+            url,
+            hide_parameters=True,  # or one failing bulk insert prints thousands of addresses
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10},
+        )
+    except (NoSuchModuleError, ArgumentError) as error:
+        raise SettingsError(f"MAILER_DATABASE_URL can't be used: {error}") from error
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise SettingsError(
+            f"This Python brings SQLite {sqlite3.sqlite_version}; mailer needs 3.35 or newer.",
+            hint="Install a newer Python, or use PostgreSQL.",
+        )
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=32,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun by us, below
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA synchronous = FULL")  # durable means: after a power cut too
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("mailer_immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def translated(shown: str) -> Iterator[None]:
+    """Turns the driver's errors into ours, cause kept. What we do not know is not disguised."""
+    try:
+        yield
+    except DBAPIError as error:
+        ours = _translate(error, shown)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _translate(error: DBAPIError, shown: str) -> MailerError | None:
+    said = str(error.orig).strip()
+    if isinstance(error.orig, sqlite3.Error):
+        return _translate_sqlite(said, shown)
+    if isinstance(error.orig, psycopg.OperationalError):
+        if isinstance(error.orig, psycopg.errors.DiskFull):
+            return _full(shown)
+        first = said.splitlines()[0] if said else "no answer"
+        return StoppedError(
+            f"The database {shown} does not answer: {first}.",
+            hint="Nothing was lost. Check MAILER_DATABASE_URL and the server, and run it again.",
+        )
+    return None
+
+
+def _translate_sqlite(said: str, shown: str) -> MailerError | None:
+    if "locked" in said or "busy" in said:
+        return BusyError(
+            f"The database {shown} is locked by another program.",
+            hint="Nothing was changed. Wait until it is done, and run this again.",
+        )
+    if "readonly" in said:
+        return SettingsError(
+            f"The database {shown} is read-only for this user.",
+            hint="Give yourself the right to write the file and its folder.",
+        )
+    if "unable to open" in said:
+        return SettingsError(
+            f"The database {shown} can't be opened.",
+            hint="Does its folder exist? `mailer init` makes a workspace.",
+        )
+    if "not a database" in said or "malformed" in said:
+        return SettingsError(
+            f"{shown} is not a database of mailer, or it is damaged.",
+            hint="Restore it from a backup, or set MAILER_DATABASE_URL.",
+        )
+    if "full" in said or "disk I/O" in said:
+        return _full(shown)
+    return None
+
+
+def _full(shown: str) -> MailerError:
+    return StoppedError(
+        f"The disk of the database {shown} is full or failing.",
+        hint="What was committed is safe. Make room and run this again.",
+    )
+
+
+def one(connection: Connection, statement: str, **values: Any) -> Any:
+    """The first column of the first row, or None."""
+    row = connection.execute(text(statement), values).first()
+    return row[0] if row is not None else None

@@ -1,0 +1,181 @@
+"""The ledger: writes down what became of each row, and keeps the counts.
+
+Every outcome is written with the attempt and the run that it belongs to. One that touches no row is
+a fault: somebody else moved the row, and carrying on would lose count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+from sqlalchemy import Connection, text
+
+from mailer.errors import StoppedError
+from mailer.model.words import (
+    DELIVERY_MOVES,
+    CampaignState,
+    Cause,
+    Counts,
+    DeliveryState,
+)
+from mailer.store.dialect import json_rows
+
+_S = DeliveryState
+_REPLY_KEPT = 300  # characters of a server's sentence
+
+Moved = Counter[tuple[DeliveryState, DeliveryState]]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a claimed row."""
+
+    position: int
+    attempt: int
+    state: DeliveryState
+    cause: Cause
+    reason: str = ""
+    reply: str = ""
+    due_at: int | None = None  # ms; for deferred and released rows
+    message_hash: bytes | None = None  # kept with rows that may be sent again
+
+
+def settle(
+    connection: Connection,
+    dialect: str,
+    campaign_id: int,
+    run_id: int,
+    settled: Iterable[Settled],
+    now: int,
+    moved: Moved,
+) -> None:
+    """Writes outcomes of rows that are ``sending``; counts the moves into ``moved``."""
+    settled = list(settled)
+    if not settled:
+        return
+    for row in settled:
+        allow(_S.sending, row.state, row.cause)
+        moved[_S.sending, row.state] += 1
+    rows = json_rows(
+        dialect,
+        "settled",
+        [
+            ("position", "INTEGER"),
+            ("attempt", "INTEGER"),
+            ("state", "TEXT"),
+            ("reason", "TEXT"),
+            ("reply", "TEXT"),
+            ("back", "INTEGER"),
+        ],
+    )
+    written = connection.execute(
+        text(
+            # A released row was not tried: it goes back with the attempts that it came with.
+            "UPDATE delivery SET state = o.state, reason = o.reason, reply = o.reply, at = :now,"
+            " attempt = delivery.attempt - o.back"
+            f" FROM {rows} AS o WHERE delivery.campaign_id = :campaign"
+            " AND delivery.position = o.position AND delivery.attempt = o.attempt"
+            " AND delivery.run_id = :run AND delivery.state = 'sending'"
+        ),
+        {
+            "campaign": campaign_id,
+            "run": run_id,
+            "now": now,
+            "settled": json.dumps(
+                [
+                    (
+                        row.position,
+                        row.attempt,
+                        row.state,
+                        row.reason,
+                        row.reply[:_REPLY_KEPT],
+                        1 if row.cause is Cause.released else 0,
+                    )
+                    for row in settled
+                ]
+            ),
+        },
+    )
+    require(written.rowcount, len(settled))
+    waiting = [
+        {
+            "campaign": campaign_id,
+            "due": now if row.due_at is None else row.due_at,
+            "p": row.position,
+        }
+        for row in settled
+        if row.state in (_S.planned, _S.deferred)
+    ]
+    if waiting:
+        connection.execute(
+            text(
+                "INSERT INTO waiting (campaign_id, due_at, position) VALUES (:campaign, :due, :p)"
+            ),
+            waiting,
+        )
+    hashes = [
+        {"campaign": campaign_id, "p": row.position, "hash": row.message_hash}
+        for row in settled
+        if row.message_hash is not None and row.state is not _S.accepted
+    ]
+    if hashes:
+        connection.execute(
+            text(
+                "UPDATE snapshot SET message_hash = coalesce(message_hash, :hash)"
+                " WHERE campaign_id = :campaign AND position = :p"
+            ),
+            hashes,
+        )
+
+
+def allow(source: DeliveryState, target: DeliveryState, cause: Cause) -> None:
+    """Raises ValueError for a move that is not in the table: it would be a fault of the program."""
+    if cause not in DELIVERY_MOVES.get((source, target), frozenset()):
+        raise ValueError(f"a delivery can't move from {source} to {target} because of {cause}")
+
+
+def tally(
+    connection: Connection,
+    campaign_id: int,
+    moved: Moved,
+) -> None:
+    """Applies moves to the campaign's counts, in the transaction that moved the rows."""
+    delta: Counter[str] = Counter()
+    for (source, target), people in moved.items():
+        delta[source] -= people
+        delta[target] += people
+    changed = {state: people for state, people in delta.items() if people}
+    if changed:
+        assignments = ", ".join(f'"{state}" = "{state}" + :{state}' for state in changed)
+        connection.execute(
+            text(f"UPDATE tally SET {assignments} WHERE campaign_id = :campaign"),
+            {"campaign": campaign_id, **changed},
+        )
+
+
+def counts(connection: Connection, campaign_id: int) -> Counts:
+    """The seven counts as they stand in this transaction."""
+    names = ", ".join(f'"{field.name}"' for field in fields(Counts))
+    row = connection.execute(
+        text(f"SELECT {names} FROM tally WHERE campaign_id = :campaign"), {"campaign": campaign_id}
+    ).one()
+    return Counts(*row)
+
+
+def campaign_state(connection: Connection, campaign_id: int) -> CampaignState:
+    state = connection.execute(
+        text("SELECT state FROM campaign WHERE id = :campaign"), {"campaign": campaign_id}
+    ).scalar_one()
+    return CampaignState(state)
+
+
+def require(written: int, expected: int) -> None:
+    """Raises StoppedError when a statement moved more or fewer rows than it was meant to."""
+    if written != expected:
+        raise StoppedError(
+            f"The ledger moved {written} rows where {expected} were meant: it changed elsewhere.",
+            hint="This process stops; `mailer campaigns send` continues from the ledger.",
+        )

@@ -1,0 +1,147 @@
+"""What the pages of the site show: frozen web versions, pictures, and where one reader stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from mailer.model.words import SubscriptionStatus
+from mailer.store.database import one
+from mailer.store.subscriptions import BY_READER, Departure
+
+
+@dataclass(frozen=True, slots=True)
+class WebPage:
+    """A campaign's frozen page in one language."""
+
+    language: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The mail that a link came from: its list, and the language that the reader got it in."""
+
+    list_id: int
+    list_title: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A person, as far as a page needs to know."""
+
+    address: str
+    suppressed: str  # the reason, or empty
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one person stands on one list, and how they came to leave it."""
+
+    list_id: int
+    slug: str
+    title: str
+    description: str
+    public: bool
+    archived: bool
+    status: SubscriptionStatus
+    departure: Departure | None  # the last time that they left
+
+    @property
+    def receiving(self) -> bool:
+        return self.status in (SubscriptionStatus.active, SubscriptionStatus.pending)
+
+    @property
+    def pending(self) -> bool:
+        return self.status == SubscriptionStatus.pending
+
+    @property
+    def may_return(self) -> bool:
+        """Whether it was the reader who left, so that the reader may undo it."""
+        left = self.status == SubscriptionStatus.unsubscribed
+        return left and self.departure is not None and self.departure.may_be_undone
+
+
+def web_page(connection: Connection, key: str, language: str | None) -> WebPage | None:
+    """The page behind a web key; without a language, the campaign's first."""
+    row = connection.execute(
+        text(
+            "SELECT v.language, v.web_page FROM campaign c JOIN variant v ON v.campaign_id = c.id"
+            " WHERE c.web_key = :key AND c.state <> 'planning'"
+            + (" AND v.language = :language" if language is not None else "")
+            + " ORDER BY v.id LIMIT 1"
+        ),
+        {"key": key} | ({"language": language} if language is not None else {}),
+    ).first()
+    return None if row is None else WebPage(row.language, row.web_page)
+
+
+def picture(connection: Connection, name: str) -> bytes | None:
+    data = one(connection, "SELECT data FROM picture WHERE name = :name", name=name)
+    return None if data is None else bytes(data)
+
+
+def letter(connection: Connection, campaign_id: int, subscriber_id: int) -> Letter | None:
+    """What a link's campaign is to this reader; None when there is no such campaign."""
+    row = connection.execute(
+        text(
+            "SELECT c.list_id, l.title, (SELECT v.language FROM variant v WHERE v.id = COALESCE("
+            "   (SELECT d.variant_id FROM delivery d"
+            "     WHERE d.campaign_id = c.id AND d.subscriber_id = :subscriber),"
+            "   (SELECT min(first.id) FROM variant first WHERE first.campaign_id = c.id)"
+            " )) AS language"
+            " FROM campaign c JOIN list l ON l.id = c.list_id"
+            " WHERE c.id = :campaign AND c.state <> 'planning'"
+        ),
+        {"campaign": campaign_id, "subscriber": subscriber_id},
+    ).first()
+    return None if row is None else Letter(row.list_id, row.title, row.language or "")
+
+
+def reader(connection: Connection, subscriber_id: int) -> Reader | None:
+    """The person, or None when they have been erased."""
+    row = connection.execute(
+        text(
+            "SELECT p.address, x.reason FROM subscriber p"
+            " LEFT JOIN suppression x ON x.hash = p.suppression_hash WHERE p.id = :subscriber"
+        ),
+        {"subscriber": subscriber_id},
+    ).first()
+    return None if row is None else Reader(row.address, row.reason or "")
+
+
+def standings(connection: Connection, subscriber_id: int) -> Sequence[Standing]:
+    """Every list that a person is or was on, by title."""
+    rows = connection.execute(
+        text(
+            "SELECT l.id, l.slug, l.title, l.description, l.public, l.archived_at, u.status,"
+            " e.actor, e.detail"
+            " FROM subscription u JOIN list l ON l.id = u.list_id"
+            " LEFT JOIN event e ON e.id = (SELECT max(last.id) FROM event last"
+            "   WHERE last.subscriber_id = u.subscriber_id AND last.list_id = u.list_id"
+            "   AND last.kind = 'unsubscribed')"
+            " WHERE u.subscriber_id = :subscriber ORDER BY l.title, l.id"
+        ),
+        {"subscriber": subscriber_id},
+    )
+    return [
+        Standing(
+            list_id=row.id,
+            slug=row.slug,
+            title=row.title,
+            description=row.description,
+            public=bool(row.public),
+            archived=row.archived_at is not None,
+            status=SubscriptionStatus(row.status),
+            departure=None if row.actor is None else Departure.parse(row.actor, row.detail),
+        )
+        for row in rows
+    ]
+
+
+def left_everything(reader: Reader) -> bool:
+    """Whether it was the reader who asked for no more mail at all."""
+    return reader.suppressed == BY_READER

@@ -1,0 +1,56 @@
+"""Changes which lists a reader gets, by their own choice on the preferences page."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from mailer.errors import NotFoundError
+from mailer.message.links import KeyRing, Purpose
+from mailer.ports import Clock
+from mailer.store import site
+from mailer.store import subscriptions as reader_steps
+from mailer.store.database import Database
+from mailer.store.subscriptions import Click
+from mailer.usecases.open_link import open_link
+
+
+class Choice(StrEnum):
+    """What a reader may ask for on the preferences page."""
+
+    leave = "leave"  # one list
+    rejoin = "rejoin"  # one list that they left themselves
+    everything = "everything"  # leave every list, now and later
+
+
+def change_preferences(
+    token: str, choice: Choice, slug: str = "", *, keys: KeyRing, db: Database, clock: Clock
+) -> Future[bool]:
+    """Reads the link, moves the subscription, and answers when that is durable: did it change?
+
+    Raises NotFoundError for a wrong token; the future raises it for a list that is not theirs.
+    """
+    link = open_link(token, Purpose.preferences, keys=keys, clock=clock)
+    click = Click(link.subscriber, link.campaign, clock.now())
+
+    def work(connection: Connection) -> bool:
+        if link.test:
+            return False
+        if choice is Choice.everything:
+            return reader_steps.leave_everything(connection, click)
+        list_id = _own_list(connection, link.subscriber, slug)
+        if choice is Choice.leave:
+            return reader_steps.leave_list(connection, click, list_id)
+        return reader_steps.return_to_list(connection, click, list_id)
+
+    return db.writer.submit(work)
+
+
+def _own_list(connection: Connection, subscriber_id: int, slug: str) -> int:
+    """A link opens only lists that its reader is or was on: it is no way onto a private one."""
+    for each in site.standings(connection, subscriber_id):
+        if each.slug == slug:
+            return each.list_id
+    raise NotFoundError("There is no such list on this page.")

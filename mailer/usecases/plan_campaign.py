@@ -1,0 +1,268 @@
+"""Plans a campaign: freezes an issue and its audience, one delivery row for each person."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+from mailer.compose.compose import Composed
+from mailer.compose.reading import Brand
+from mailer.errors import Fault, InputError
+from mailer.message.compiled import CompiledMessage, Letterhead, compile_message
+from mailer.message.links import KeyRing
+from mailer.message.mailbox import HeaderError, Mailbox, parse_mailbox
+from mailer.message.values import MergeError
+from mailer.model.words import Slot
+from mailer.ports import Clock, Folder
+from mailer.store import campaigns, people, planning
+from mailer.store.database import Database
+from mailer.usecases.check_issue import check_issue
+from mailer.usecases.compose_issue import IssueFolder, content_hash
+
+_EXAMPLES = 3  # people named, masked, in a fault about a missing value
+
+
+@dataclass(frozen=True, slots=True)
+class SendingPolicy:
+    """What the workspace's settings say about sending; frozen with the campaign."""
+
+    sender: str  # From, as a mailbox
+    reply_to: str
+    return_path: str  # may hold {token}
+    site_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What was planned. ``excluded`` and ``audience`` add up to the list's size."""
+
+    campaign: int
+    slug: str
+    subject: str
+    audience: int
+    variants: int
+    excluded: Mapping[str, int]
+    web_url: str
+    warnings: Sequence[Fault]
+
+
+def plan_campaign(
+    issue: IssueFolder,
+    *,
+    list_name: str,
+    exclude: Sequence[str] = (),
+    not_in: Sequence[str] = (),
+    again: bool = False,
+    blank_ok: bool = False,
+    db: Database,
+    layouts: Callable[[str], Folder],
+    brand: Brand,
+    keys: KeyRing,
+    clock: Clock,
+    sending: SendingPolicy,
+) -> PlanReport:
+    """Freezes content and audience; nothing is sent.
+
+    1. Check the issue; refuse one with errors.
+    2. Compile it: everything constant is encoded now.
+    3. Read everybody on the list; leave out who must not get it, with the reason counted.
+    4. Evaluate each slot for each person, so that a send can't fail on a value.
+    5. Write it in slices, and make it visible at once.
+
+    Raises InputError when the issue has errors, or somebody lacks a value it needs;
+    NotFoundError for an unknown list or campaign. Nothing is left behind then.
+    """
+    with db.read() as connection:
+        mailing_list = people.find_list(connection, list_name)
+        excluded_lists = [people.find_list(connection, name).id for name in exclude]
+        excluded_campaigns = [campaigns.find(connection, name).id for name in not_in]
+        fields = people.field_kinds(connection)
+    report = check_issue(issue, layouts=layouts, brand=brand, fields=fields)
+    if report.composed is None or report.errors:
+        raise InputError(report.errors)
+    sender, reply_to = _mailboxes(report.composed, mailing_list, sending)
+    web_key = secrets.token_urlsafe(16)
+    web_url = f"{sending.site_url}/w/{web_key}"
+    compiled = compile_message(
+        report.composed.rendition,
+        Letterhead(
+            sender=sender,
+            reply_to=reply_to,
+            seed=f"{issue.name} {report.composed.rendition.language}",
+            list_name=mailing_list.title,
+            list_id=list_id(mailing_list.slug, sending.site_url),
+            campaign=issue.name,
+            web_url=web_url,
+        ),
+        fields=fields,
+        blank_ok=blank_ok,
+    )
+    content = planning.Content(
+        issue=issue.name,
+        folder=issue.path,
+        content_hash=content_hash(issue, layouts=layouts),
+        list_id=mailing_list.id,
+        subject=_subject(report.composed),
+        web_key=web_key,
+        frozen={
+            "again": again,
+            "key_id": keys.key_id,
+            "from": str(sender),
+            "site_url": sending.site_url,
+            "return_path": sending.return_path or sender.address,
+            "message_id_domain": sender.address.rpartition("@")[2],
+        },
+        variants=[
+            (
+                report.composed.rendition.language,
+                compiled.dump(),
+                compiled.web_page(),
+            )
+        ],
+        pictures=report.composed.rendition.pictures,
+    )
+    campaign_id, variants = planning.create(db, content, now=clock.now())
+    try:
+        audience, excluded = _write_people(
+            db,
+            campaign_id,
+            variants,
+            compiled,
+            {
+                "list_id": mailing_list.id,
+                "issue": issue.name,
+                "exclude_lists": excluded_lists,
+                "not_in": excluded_campaigns,
+                "again": again,
+            },
+        )
+        slug = planning.publish(
+            db, campaign_id, issue=issue.name, audience=audience, excluded=excluded
+        )
+    except BaseException:
+        planning.discard(db, campaign_id)
+        raise
+    return PlanReport(
+        campaign_id,
+        slug,
+        content.subject,
+        audience,
+        len(variants),
+        excluded,
+        web_url,
+        report.warnings,
+    )
+
+
+def _write_people(
+    db: Database,
+    campaign_id: int,
+    variants: Sequence[int],
+    compiled: CompiledMessage,
+    selection: dict[str, Any],
+) -> tuple[int, dict[str, int]]:
+    """Writes the audience in slices: how many, and how many were left out for each reason."""
+    excluded: Counter[str] = Counter()
+    gaps = _Gaps()
+    with db.read() as connection:
+        chosen = planning.candidates(connection, db.dialect, **selection)
+        audience = _audience(chosen, compiled, excluded, gaps)
+        position = 1
+        while people_slice := list(islice(audience, planning.SLICE)):
+            position = planning.add_people(db, campaign_id, variants, people_slice, position)
+    gaps.complain()
+    return position - 1, dict(excluded)
+
+
+def _audience(
+    candidates: Iterator[planning.Candidate],
+    compiled: CompiledMessage,
+    excluded: Counter[str],
+    gaps: _Gaps,
+) -> Iterator[planning.Planned]:
+    """Those who get it, with the fields that the mail reads; each slot is tried on each."""
+    names = sorted(compiled.names)
+    for person in candidates:
+        if person.excluded:
+            excluded[person.excluded] += 1
+            continue
+        fields = {name: person.fields[name] for name in names if name in person.fields}
+        gaps.look(compiled, fields, person.address)
+        snapshot = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        yield planning.Planned(person.subscriber_id, 0, person.address, snapshot)
+
+
+class _Gaps:
+    """Collects, for each slot, how many people lack its value, and a few of them masked."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Slot, str], tuple[MergeError, int, list[str]]] = {}
+
+    def look(self, compiled: CompiledMessage, fields: Mapping[str, Any], address: str) -> None:
+        for error in compiled.errors(fields):
+            place = (error.slot, error.reason)
+            _, many, examples = self._found.get(place, (error, 0, []))
+            if len(examples) < _EXAMPLES:
+                examples.append(mask(address))
+            self._found[place] = (error, many + 1, examples)
+
+    def complain(self) -> None:
+        """Raises InputError with one fault a slot."""
+        if not self._found:
+            return
+        faults = []
+        for error, many, examples in self._found.values():
+            who = f"{many:,} people, such as {', '.join(examples)}" if many > 1 else examples[0]
+            hint = (
+                'Add `| default("…")`, or plan with --blank-ok.'
+                if error.reason == "empty"
+                else None
+            )
+            faults.append(replace(error.fault, message=f"{error.fault.message} ({who})", hint=hint))
+        raise InputError(faults)
+
+
+def mask(address: str) -> str:
+    """An address that its owner recognises and nobody else: ``a…@e….org``."""
+    local, _, domain = address.rpartition("@")
+    name, dot, rest = domain.partition(".")
+    return f"{local[:1]}…@{name[:1]}…{dot}{rest.rpartition('.')[2]}"
+
+
+def _mailboxes(
+    composed: Composed, mailing_list: Any, sending: SendingPolicy
+) -> tuple[Mailbox, Mailbox | None]:
+    """From and Reply-To: the issue's, else the list's, else the settings'."""
+    front = composed.front
+    sender = front.sender or mailing_list.sender or sending.sender
+    reply_to = front.reply_to or mailing_list.reply_to or sending.reply_to
+    if not sender:
+        raise InputError(
+            "Nobody is named as the sender.",
+            hint="Set MAILER_FROM, or `from:` in the issue's front matter.",
+        )
+    try:
+        return parse_mailbox(sender), parse_mailbox(reply_to) if reply_to else None
+    except HeaderError as error:
+        raise InputError(f"From or Reply-To can't be used: {error}") from None
+
+
+def list_id(slug: str, site_url: str) -> str:
+    """The List-Id of a list: stable as long as its slug and the site's host are (RFC 2919)."""
+    host = urlsplit(site_url).hostname or "localhost"
+    named = host.rpartition(".")[2].isalpha()
+    return f"{slug}.{host}" if named else f"{slug}.localhost"
+
+
+def _subject(composed: Composed) -> str:
+    """The subject for people: slots as the author wrote them."""
+    subject = composed.rendition.subject
+    for slot in composed.rendition.slots:
+        subject = subject.replace(slot.sentinel, f"{{{{ {slot.source.strip()} }}}}")
+    return subject

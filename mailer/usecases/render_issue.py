@@ -1,0 +1,92 @@
+"""Renders what one reader would get: the mail, its two parts, and the web version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailer.compose.reading import Brand
+from mailer.errors import InputError, NotFoundError
+from mailer.message.compiled import Letterhead, PersonHeaders, compile_message
+from mailer.message.headers import format_date
+from mailer.message.mailbox import Mailbox, parse_mailbox
+from mailer.model.words import Picture
+from mailer.ports import Clock, Folder
+from mailer.store import people
+from mailer.store.database import Database
+from mailer.usecases.check_issue import check_issue
+from mailer.usecases.compose_issue import IssueFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One reader's mail. ``message`` is the bytes that would go on the wire."""
+
+    subject: str
+    html: str
+    text: str
+    web_page: str
+    message: bytes
+    pictures: tuple[Picture, ...]
+
+
+def render_issue(
+    issue: IssueFolder,
+    *,
+    as_address: str | None,
+    db: Database,
+    layouts: Callable[[str], Folder],
+    brand: Brand,
+    clock: Clock,
+) -> Rendered:
+    """Renders an issue for somebody on file, or for an invented reader without any field.
+
+    Raises InputError when the issue has errors or the reader lacks a value that it needs,
+    NotFoundError when nobody has that address.
+    """
+    with db.read() as connection:
+        fields = people.field_kinds(connection)
+        person = people.find_subscriber(connection, as_address) if as_address else None
+    if as_address and person is None:
+        raise NotFoundError(f"Nobody has the address {as_address}.")
+    report = check_issue(issue, layouts=layouts, brand=brand, fields=fields)
+    if report.composed is None:
+        raise InputError(report.errors)
+    address = person.address if person is not None else "reader@example.org"
+    letterhead = Letterhead(
+        sender=_sender(report.composed.front.sender or brand.sender),
+        seed=f"{issue.name} {report.composed.rendition.language}",
+        list_name=brand.organisation,
+        list_id="preview.localhost",
+        campaign=issue.name,
+        web_url=f"{brand.site_url}/w/preview",
+    )
+    # An invented reader has no field at all: what has no default is left blank for him.
+    compiled = compile_message(
+        report.composed.rendition, letterhead, fields=fields, blank_ok=person is None
+    )
+    values = dict(person.fields) if person is not None else {}
+    faults = [error.fault for error in compiled.errors(values)]
+    if faults:
+        raise InputError(faults)
+    headers = PersonHeaders(
+        to=address,
+        message_id="preview@localhost.localdomain",
+        date=format_date(clock.now()),
+        unsubscribe_url=f"{brand.site_url}/u/preview",
+        preferences_url=f"{brand.site_url}/p/preview",
+        email=address,
+    )
+    parts = compiled.parts(values, headers)
+    return Rendered(
+        parts.subject,
+        parts.html,
+        parts.text,
+        compiled.web_page(),
+        compiled.merge(values, headers),
+        report.composed.rendition.pictures,
+    )
+
+
+def _sender(text: str) -> Mailbox:
+    return parse_mailbox(text) if text else Mailbox("", "sender@example.org")

@@ -1,0 +1,244 @@
+"""Sends a campaign, or goes on with one that was stopped, paused or killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
+
+from mailer.errors import InputError, WireError
+from mailer.message.compiled import CompiledMessage, PersonHeaders
+from mailer.message.headers import format_date
+from mailer.message.links import KeyRing, Purpose, make, make_verp, message_id
+from mailer.message.replies import classify
+from mailer.model.words import CampaignState, Counts, DeliveryState, Reply, Stage
+from mailer.ports import Clock, Transport
+from mailer.store import campaigns, planning, runs
+from mailer.store.claims import Claimed, Ledger
+from mailer.store.database import Database
+from mailer.store.ledger import counts, tally
+from mailer.usecases.dispatch_deliveries import Dispatch, Pace
+
+Progress = Callable[[Counts, int | None], None]
+_STARTABLE = (CampaignState.planned, CampaignState.paused, CampaignState.sending)
+
+
+@dataclass(frozen=True, slots=True)
+class SendReport:
+    """What became of the campaign. ``next_due``: ms, when the earliest deferred person is due."""
+
+    campaign: int
+    slug: str
+    state: CampaignState
+    counts: Counts
+    seconds: float
+    per_second: float
+    because: str
+    next_due: int | None
+    recovered: runs.Recovered
+
+
+async def send_campaign(
+    name: str | int,
+    *,
+    db: Database,
+    transport: Transport,
+    keys: KeyRing,
+    clock: Clock,
+    folder: Path,
+    pace: Pace,
+    retry_after: tuple[int, ...],
+    expires_after: int,
+    max_wait: float,
+    progress: Progress = lambda counts, due: None,
+    stop: asyncio.Event | None = None,
+) -> SendReport:
+    """Sends until nobody is left to try, or until something stops it.
+
+    1. Find the campaign; refuse one that can't be sent, or whose issue is under way elsewhere.
+    2. Take it for this process, and settle what a dead one left behind.
+    3. Skip whoever got this issue from another campaign since the plan.
+    4. Dispatch: claim, send, settle, in group commits, until the source is finished.
+    5. End the run: finished when nobody is left, else paused, with the reason.
+
+    ``folder`` is where flight recorders lie; ``stop`` is set by a signal. Raises BusyError when
+    another process sends it, and whatever broke the ledger; in that case the rows that were on
+    their way stay ``sending`` until the next send settles them by the recorder.
+    """
+    with db.read() as connection:
+        campaign = campaigns.find(connection, name)
+        _require_sendable(campaign, campaigns.siblings_under_way(connection, campaign))
+        compiled = {
+            row.id: CompiledMessage.load(row.compiled)
+            for row in campaigns.variants(connection, campaign.id)
+        }
+    schedule = Schedule(retry_after, clock)
+    begun = runs.begin(
+        db,
+        campaign.id,
+        folder=folder,
+        slots=pace.rows,
+        now=clock.now(),
+        judge=schedule.judge,
+    )
+    settled = False
+    try:
+        if not campaign.frozen["again"]:
+            _skip_already_sent(db, campaign.id, clock)
+        letters = Letters(campaign, compiled, keys)
+        dispatch = Dispatch(
+            ledger=Ledger(
+                campaign.id, campaign.list_id, begun.run_id, db.dialect, expires_after * 1000
+            ),
+            writer=db.writer,
+            recorder=begun.recorder,
+            pace=pace,
+            retry_after=retry_after,
+            max_wait=max_wait,
+            clock=clock,
+            envelope=letters.envelope,
+            render=letters.render,
+            progress=progress,
+        )
+        await _run(dispatch, transport, stop)
+        settled = True
+    finally:
+        begun.recorder.close(remove=settled)
+    seconds = dispatch.wire_seconds
+    state = runs.end(
+        db,
+        campaign.id,
+        begun.run_id,
+        because=dispatch.stop_reason,
+        wire_seconds=seconds,
+        now=clock.now(),
+    )
+    with db.read() as connection:
+        final = counts(connection, campaign.id)
+        next_due = campaigns.next_due(connection, campaign.id)
+    return SendReport(
+        campaign.id,
+        campaign.slug,
+        state,
+        final,
+        round(seconds, 3),
+        round(dispatch.answers / seconds, 1) if seconds else 0.0,
+        dispatch.stop_reason,
+        next_due,
+        replace(begun.found, files=()),
+    )
+
+
+async def _run(dispatch: Dispatch, transport: Transport, stop: asyncio.Event | None) -> None:
+    """Runs the wire until the dispatch is finished or stopped, or the server refuses us."""
+    dispatch.begin()
+    watcher = asyncio.create_task(_stop_when(dispatch, stop)) if stop is not None else None
+    try:
+        await transport.run(dispatch, dispatch)
+    except WireError as error:
+        dispatch.stop(str(error))
+    finally:
+        if watcher is not None:
+            watcher.cancel()
+        await dispatch.drain()
+
+
+async def _stop_when(dispatch: Dispatch, stop: asyncio.Event) -> None:
+    await stop.wait()
+    dispatch.stop("It was interrupted.")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Turns an answer found in a recorder into what the ledger would have got."""
+
+    retry_after: tuple[int, ...]
+    clock: Clock
+
+    def judge(
+        self, stage: Stage, reply: Reply, attempt: int
+    ) -> tuple[DeliveryState, str, int | None]:
+        outcome = classify(stage, reply)
+        if outcome.state is not DeliveryState.deferred:
+            accepted = outcome.state is DeliveryState.accepted
+            return outcome.state, "" if accepted else outcome.reason, None
+        delay = self.retry_after[min(attempt, len(self.retry_after)) - 1]
+        return outcome.state, outcome.reason, runs.milliseconds(self.clock.now()) + delay * 1000
+
+
+class Letters:
+    """Makes each person's envelope and bytes from what the campaign froze."""
+
+    def __init__(
+        self, campaign: Row[Any], compiled: dict[int, CompiledMessage], keys: KeyRing
+    ) -> None:
+        frozen = campaign.frozen
+        self._campaign_id: int = campaign.id
+        self._compiled = compiled
+        self._keys = keys
+        self._key_id: int = frozen["key_id"]  # a rotated key would give a retry other bytes
+        self._site: str = frozen["site_url"]
+        self._return_path: str = frozen["return_path"]
+        self._domain: str = frozen["message_id_domain"]
+        self._date: tuple[int, str] = (-1, "")
+
+    def envelope(self, row: Claimed) -> tuple[str, bool]:
+        """MAIL FROM, with the person's signed token where the return path has room for one."""
+        sender = self._return_path
+        if "{token}" in sender:
+            token = make_verp(
+                self._keys, self._campaign_id, row.subscriber_id, key_id=self._key_id
+            )
+            sender = sender.replace("{token}", token)
+        return sender, not row.address.isascii()
+
+    def render(self, row: Claimed) -> bytes:
+        """The whole message: the same bytes at each attempt."""
+        campaign, person = self._campaign_id, row.subscriber_id
+        keys, key_id = self._keys, self._key_id
+        unsubscribe = make(keys, Purpose.unsubscribe, campaign, person, key_id=key_id)
+        preferences = make(keys, Purpose.preferences, campaign, person, key_id=key_id)
+        return self._compiled[row.variant_id].merge(
+            json.loads(row.fields),
+            PersonHeaders(
+                to=row.address,
+                message_id=message_id(keys, campaign, person, self._domain, key_id=key_id),
+                date=self._date_of(row.first_at),
+                unsubscribe_url=f"{self._site}/u/{unsubscribe}",
+                preferences_url=f"{self._site}/p/{preferences}",
+                email=row.address,
+            ),
+        )
+
+    def _date_of(self, first_at: int) -> str:
+        """The first claim's time; the same text serves everybody claimed in that second."""
+        second = first_at // 1000
+        if self._date[0] != second:
+            self._date = (second, format_date(datetime.fromtimestamp(second, UTC)))
+        return self._date[1]
+
+
+def _require_sendable(campaign: Row[Any], under_way: list[str]) -> None:
+    if campaign.state not in _STARTABLE:
+        raise InputError(
+            f"The campaign “{campaign.slug}” is {campaign.state}; there is nothing to send.",
+            hint=f"`mailer campaigns show {campaign.slug}` tells more.",
+        )
+    if under_way and not campaign.frozen["again"]:
+        raise InputError(
+            f"The same issue is under way as “{under_way[0]}”, and nobody may get it twice.",
+            hint=f"Finish it with `mailer campaigns send {under_way[0]}`,"
+            f" or `mailer campaigns cancel {under_way[0]}`.",
+        )
+
+
+def _skip_already_sent(db: Database, campaign_id: int, clock: Clock) -> None:
+    with db.write() as connection:
+        moved = planning.skip_already_sent(connection, campaign_id, runs.milliseconds(clock.now()))
+        tally(connection, campaign_id, moved)

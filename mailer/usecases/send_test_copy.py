@@ -1,0 +1,217 @@
+"""Sends marked copies of an issue or a campaign to colleagues, outside of the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from mailer.compose.reading import Brand
+from mailer.contacts.address import AddressError, parse_address
+from mailer.errors import Fault, InputError, NotFoundError
+from mailer.message.compiled import (
+    CompiledMessage,
+    Letterhead,
+    PersonHeaders,
+    compile_message,
+)
+from mailer.message.headers import format_date
+from mailer.message.links import KeyRing, Purpose, make
+from mailer.message.mailbox import parse_mailbox
+from mailer.model.words import Reply, Stage
+from mailer.ports import Clock, Folder, Outgoing, Transport
+from mailer.store import campaigns, people, planning
+from mailer.store.database import Database
+from mailer.usecases.check_issue import check_issue
+from mailer.usecases.compose_issue import IssueFolder
+
+MARK = "[Test]"
+DRAFT_LIFETIME = timedelta(days=14)
+NOBODY = 0  # the person of a test copy's links: they open, say what they are, and change nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What became of one test copy."""
+
+    address: str
+    accepted: bool
+    reply: str
+
+
+async def send_campaign_copy(
+    name: str | int,
+    *,
+    to: Sequence[str],
+    as_address: str | None = None,
+    db: Database,
+    transport: Transport,
+    keys: KeyRing,
+    clock: Clock,
+) -> Sequence[Copy]:
+    """Sends each address one copy of a planned campaign, as its first recipient would see it.
+
+    The copy goes through the same compiled message as the campaign's mails; only its subject is
+    marked, and its links belong to nobody. Raises NotFoundError for an unknown campaign.
+    """
+    addresses = _parsed(to)
+    with db.read() as connection:
+        campaign = campaigns.find(connection, name)
+        variant = campaigns.variants(connection, campaign.id)[0]
+        values = campaigns.sample_fields(connection, campaign.id, as_address)
+    compiled = CompiledMessage.load(variant.compiled).marked(MARK)
+    post = _Post(campaign.id, campaign.frozen["site_url"], campaign.frozen["return_path"], keys)
+    return await post.send(compiled, values, addresses, transport, clock)
+
+
+async def send_issue_copy(
+    issue: IssueFolder,
+    *,
+    to: Sequence[str],
+    as_address: str | None = None,
+    db: Database,
+    layouts: Callable[[str], Folder],
+    brand: Brand,
+    transport: Transport,
+    keys: KeyRing,
+    clock: Clock,
+    return_path: str,
+) -> Sequence[Copy]:
+    """Sends each address one copy of an issue that needs no plan; its web link lives two weeks.
+
+    Raises InputError when the issue can't be rendered or the reader lacks a value that it needs.
+    """
+    addresses = _parsed(to)
+    with db.read() as connection:
+        fields = people.field_kinds(connection)
+        person = people.find_subscriber(connection, as_address) if as_address else None
+    if as_address and person is None:
+        raise NotFoundError(f"Nobody has the address {as_address}.")
+    report = check_issue(issue, layouts=layouts, brand=brand, fields=fields)
+    if report.composed is None:
+        raise InputError(report.errors)
+    sender = report.composed.front.sender or brand.sender
+    if not sender:
+        raise InputError("Nobody is named as the sender.", hint="Set MAILER_FROM.")
+    key = secrets.token_urlsafe(16)
+    rendition = report.composed.rendition
+    compiled = compile_message(
+        rendition,
+        Letterhead(
+            sender=parse_mailbox(sender),
+            seed=f"{issue.name} {rendition.language}",
+            list_name=brand.organisation,
+            campaign=issue.name,
+            web_url=f"{brand.site_url}/w/{key}",
+            bulk=False,
+            mark=MARK,
+        ),
+        fields=fields,
+        blank_ok=True,
+    )
+    planning.keep_draft(
+        db,
+        key=key,
+        language=rendition.language,
+        web_page=compiled.web_page(),
+        pictures=rendition.pictures,
+        now=clock.now(),
+        lifetime=DRAFT_LIFETIME,
+    )
+    values = dict(person.fields) if person is not None else {}
+    post = _Post(0, brand.site_url, return_path or parse_mailbox(sender).address, keys)
+    return await post.send(compiled, values, addresses, transport, clock)
+
+
+def _parsed(to: Sequence[str]) -> list[str]:
+    """The addresses of the copies. Raises InputError naming each that is none."""
+    faults, parsed = [], []
+    for raw in to:
+        try:
+            parsed.append(parse_address(raw).address)
+        except AddressError as error:
+            faults.append(Fault(f"“{raw}” is not an address: {error}"))
+    if faults:
+        raise InputError(faults)
+    return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """Sends copies of one message whose links belong to nobody."""
+
+    campaign_id: int
+    site_url: str
+    return_path: str
+    keys: KeyRing
+
+    async def send(
+        self,
+        compiled: CompiledMessage,
+        values: Mapping[str, Any],
+        addresses: Sequence[str],
+        transport: Transport,
+        clock: Clock,
+    ) -> list[Copy]:
+        faults = [error.fault for error in compiled.errors(values)]
+        if faults:
+            raise InputError(faults)
+        unsubscribe = make(self.keys, Purpose.unsubscribe, self.campaign_id, NOBODY)
+        preferences = make(self.keys, Purpose.preferences, self.campaign_id, NOBODY)
+        sender = self.return_path.replace("+{token}", "").replace("{token}", "test")
+        outgoing = []
+        for number, address in enumerate(addresses):
+            headers = PersonHeaders(
+                to=address,
+                message_id=f"test.{secrets.token_hex(12)}@{sender.rpartition('@')[2]}",
+                date=format_date(clock.now()),
+                unsubscribe_url=f"{self.site_url}/u/{unsubscribe}",
+                preferences_url=f"{self.site_url}/p/{preferences}",
+                email=address,
+            )
+            outgoing.append(
+                Outgoing(
+                    number,
+                    sender,
+                    address,
+                    partial(compiled.merge, values, headers),
+                    not address.isascii(),
+                )
+            )
+        run = _Copies(outgoing)
+        await transport.run(run, run)
+        return [Copy(address, *run.answers[number]) for number, address in enumerate(addresses)]
+
+
+class _Copies:
+    """Fulfils ``ports.Source`` and ``ports.Observer`` for a handful of copies, without a ledger."""
+
+    def __init__(self, outgoing: Sequence[Outgoing]) -> None:
+        self._left = list(outgoing)
+        self.answers: dict[int, tuple[bool, str]] = {}
+
+    def take(self) -> Outgoing | None:
+        return self._left.pop(0) if self._left else None
+
+    @property
+    def finished(self) -> bool:
+        return not self._left
+
+    async def changed(self) -> None:
+        await asyncio.sleep(0)
+
+    def started(self, key: int) -> bool:
+        return True
+
+    def answered(self, key: int, stage: Stage, reply: Reply) -> None:
+        self.answers[key] = (stage is Stage.dot and reply.positive, str(reply))
+
+    def returned(self, key: int, stage: Stage, why: str) -> None:
+        self.answers[key] = (False, why)
+
+    def lost(self, key: int, why: str) -> None:
+        self.answers[key] = (False, f"no answer after the text: {why}")

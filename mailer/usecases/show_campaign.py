@@ -1,0 +1,87 @@
+"""Tells how a campaign stands: counts that add up, reasons with how many each, and what is next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from mailer.model.words import CampaignState, Counts, DeliveryState
+from mailer.ports import Clock
+from mailer.store import campaigns, runs
+from mailer.store.database import Database
+from mailer.store.ledger import counts
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """One campaign as it stands. ``sender`` is "pid on host" of the process sending it now."""
+
+    campaign: int
+    slug: str
+    issue: str
+    subject: str
+    sender_address: str
+    list_name: str
+    state: CampaignState
+    counts: Counts
+    excluded: Mapping[str, int]
+    reasons: Mapping[DeliveryState, Mapping[str, int]]
+    replies: Mapping[str, str]
+    planned_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    seconds: float
+    per_second: float
+    because: str
+    next_due: int | None
+    sender: str
+    web_url: str
+
+
+def show_campaign(name: str | int, *, db: Database, clock: Clock, folder: Path) -> CampaignReport:
+    """One campaign, by number or slug. Raises NotFoundError."""
+    with db.read() as connection:
+        return _report(connection, campaigns.find(connection, name), clock, folder)
+
+
+def show_campaigns(*, db: Database, clock: Clock, folder: Path) -> Sequence[CampaignReport]:
+    """The newest campaigns first."""
+    with db.read() as connection:
+        rows = campaigns.recent(connection)
+        return [_report(connection, row, clock, folder) for row in rows]
+
+
+def _report(
+    connection: Connection, campaign: Row[Any], clock: Clock, folder: Path
+) -> CampaignReport:
+    stand = counts(connection, campaign.id)
+    run = runs.alive(connection, campaign.id, folder, clock.now())
+    answered = stand.accepted + stand.refused
+    seconds = float(campaign.wire_seconds)
+    return CampaignReport(
+        campaign=campaign.id,
+        slug=campaign.slug,
+        issue=campaign.issue,
+        subject=campaign.subject,
+        sender_address=campaign.frozen["from"],
+        list_name=campaigns.list_of(connection, campaign.list_id).name,
+        state=CampaignState(campaign.state),
+        counts=stand,
+        excluded=campaigns.exclusions(connection, campaign.id),
+        reasons=campaigns.reasons(connection, campaign.id),
+        replies=campaigns.sample_replies(connection, campaign.id),
+        planned_at=campaign.planned_at,
+        started_at=campaign.started_at,
+        finished_at=campaign.finished_at,
+        seconds=round(seconds, 3),
+        per_second=round(answered / seconds, 1) if seconds else 0.0,
+        because=campaign.stopped_because,
+        next_due=campaigns.next_due(connection, campaign.id),
+        sender=f"{run.pid} on {run.host}" if run is not None else "",
+        web_url=f"{campaign.frozen['site_url']}/w/{campaign.web_key}",
+    )

@@ -1,0 +1,99 @@
+"""Fills the templates of the site, in the reader's language."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from mailer.web.catalogue import Catalogue, Language, accepted, load_catalogue
+
+_HERE = Path(__file__).parent
+_WISH = 35  # characters of a language tag, at most (RFC 5646 section 4.4.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stylesheet:
+    """The one style sheet, under a name that changes with its content."""
+
+    name: str
+    data: bytes
+
+    @classmethod
+    def load(cls) -> Stylesheet:
+        data = (_HERE / "static" / "site.css").read_bytes()
+        return cls(f"site-{hashlib.sha256(data).hexdigest()[:16]}.css", data)
+
+
+class Pages:
+    """Renders pages. ``prefix`` is the path of the site's public address, if it has one."""
+
+    def __init__(self, *, organisation: str, postal_address: str, prefix: str) -> None:
+        self.catalogue: Catalogue = load_catalogue()
+        self.stylesheet = Stylesheet.load()
+        self._environment = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals |= {
+            "organisation": organisation,
+            "postal_address": postal_address,
+            "stylesheet": f"{prefix}/static/{self.stylesheet.name}",
+        }
+
+    def language(self, request: Request, of_the_mail: str = "") -> Language:
+        """What was asked for in the address, else the mail's language, else the browser's."""
+        asked = request.query_params.get("lang", "")[:_WISH]
+        browser = accepted(request.headers.get("accept-language", ""))
+        return self.catalogue.choose(asked, of_the_mail, *browser)
+
+    def page(
+        self,
+        template: str,
+        language: Language,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """A page for one reader: no cache keeps it."""
+        html = self._environment.get_template(f"{template}.html").render(
+            language=language, say=language.say, others=self._others(language), **values
+        )
+        kept = {"Cache-Control": "no-store", "Content-Language": language.code}
+        return HTMLResponse(html, status, headers={**kept, **(headers or {})})
+
+    def message(
+        self,
+        request: Request,
+        name: str,
+        status: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTMLResponse:
+        """A page that only says something, such as that there is no such page."""
+        language = self.language(request)
+        return self.page("message", language, status=status, headers=headers, name=name)
+
+    def _others(self, language: Language) -> list[Language]:
+        return [each for each in self.catalogue.languages.values() if each is not language]
+
+
+def back(request: Request, **done: str) -> RedirectResponse:
+    """To the same page by GET (RFC 9110 section 15.4.4), with a word about what was done.
+
+    The address is relative, so neither a Host header nor a path prefix can lead anybody elsewhere.
+    """
+    asked = request.query_params.get("lang", "")[:_WISH]
+    query = urlencode(done | ({"lang": asked} if asked else {}))
+    return RedirectResponse(f"?{query}", 303, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,115 @@
+"""What everybody may see: web versions, pictures, the style sheet, and whether all is well."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from mailer.errors import MailerError
+from mailer.usecases.check_health import check_health
+from mailer.usecases.show_picture import show_picture
+from mailer.usecases.show_web_version import show_web_version
+from mailer.web.headers import FILE_POLICY, WEB_VERSION_POLICY
+from mailer.web.pages import Pages
+from mailer.wiring import Mailer
+
+_KINDS = {
+    "gif": "image/gif",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+}
+_PICTURE = re.compile(rf"[0-9a-f]{{32}}\.({'|'.join(_KINDS)})").fullmatch
+_KEY = re.compile(r"[A-Za-z0-9_-]{8,128}").fullmatch
+_LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,35}").fullmatch
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class PublicPages:
+    """The pages that are the same for everybody."""
+
+    def __init__(self, mailer: Mailer, pages: Pages) -> None:
+        self._mailer = mailer
+        self._pages = pages
+
+    def routes(self, prefix: str) -> Sequence[Route]:
+        return (
+            Route(prefix + "/w/{key}", self.web_version),
+            Route(prefix + "/w/{key}/{language}", self.web_version),
+            Route(prefix + "/i/{name}", self.picture),
+            Route(prefix + "/static/{name}", self.stylesheet),
+            Route(prefix + "/healthz", self.health),
+        )
+
+    async def web_version(self, request: Request) -> Response:
+        """The frozen page. It may be withdrawn one day, so caches ask again after five minutes."""
+        key, language = request.path_params["key"], request.path_params.get("language")
+        if not _KEY(key) or (language is not None and not _LANGUAGE(language)):
+            raise HTTPException(404)
+        page = await run_in_threadpool(show_web_version, key, language, db=self._mailer.db)
+        headers = {
+            "Cache-Control": "public, max-age=300",
+            "Content-Language": page.language,
+            "Content-Security-Policy": WEB_VERSION_POLICY,
+            "ETag": _tag(hashlib.sha256(page.html.encode()).hexdigest()[:32]),
+        }
+        if _unchanged(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        return HTMLResponse(page.html, headers=headers)
+
+    async def picture(self, request: Request) -> Response:
+        """A picture. Its name holds the hash of its content, so it never changes."""
+        name = request.path_params["name"]
+        match = _PICTURE(name)
+        if match is None:
+            raise HTTPException(404)
+        data = await run_in_threadpool(show_picture, name, db=self._mailer.db)
+        headers = {
+            "Cache-Control": _FOR_EVER,
+            "Content-Security-Policy": FILE_POLICY,
+            "Cross-Origin-Resource-Policy": "cross-origin",  # mail programs show it on their pages
+            "ETag": _tag(name),
+        }
+        if _unchanged(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        return Response(data, media_type=_KINDS[match[1]], headers=headers)
+
+    async def stylesheet(self, request: Request) -> Response:
+        sheet = self._pages.stylesheet
+        if request.path_params["name"] != sheet.name:
+            raise HTTPException(404)
+        headers = {
+            "Cache-Control": _FOR_EVER,
+            "Content-Security-Policy": FILE_POLICY,
+            "ETag": _tag(sheet.name),
+        }
+        if _unchanged(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        return Response(sheet.data, media_type="text/css", headers=headers)
+
+    async def health(self, request: Request) -> Response:
+        """For whoever watches the server: 200 while the database answers, else 503."""
+        try:
+            await run_in_threadpool(check_health, db=self._mailer.db)
+        except MailerError:
+            return JSONResponse({"ok": False, "database": "does not answer"}, 503)
+        return JSONResponse({"ok": True})
+
+
+def _tag(name: str) -> str:
+    return f'"{name}"'
+
+
+def _unchanged(request: Request, tag: str) -> bool:
+    """Whether the browser has this already (RFC 9110 section 13.1.2, weak comparison)."""
+    given = request.headers.get("if-none-match", "")
+    known = {each.strip().removeprefix("W/") for each in given.split(",")}
+    return tag in known or given.strip() == "*"

@@ -1,0 +1,99 @@
+"""Runs the site with uvicorn: in the foreground, or beside something else in a thread."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from structlog.typing import FilteringBoundLogger
+
+from mailer.errors import StoppedError
+from mailer.web.log import make_log
+from mailer.web.site import make_site
+from mailer.wiring import Mailer
+
+HOST = "127.0.0.1"
+PORT = 8025
+_CONNECTIONS = 800  # at once; more hear 503, so that a flood can't use up memory and files
+_STOP_WITHIN = 10  # seconds for answers that are being written
+_START_WITHIN = 30.0  # seconds
+
+
+def serve(
+    mailer: Mailer,
+    host: str = HOST,
+    port: int = PORT,
+    *,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serves until SIGINT or SIGTERM; ``ready`` is told the address once connections are taken.
+
+    Raises StoppedError when the port is not to be had, SettingsError when there is no key.
+    """
+    server, listener = _prepare(mailer, host, port, make_log())
+    if ready is not None:
+        ready(_address(listener))
+    server.run(sockets=[listener])
+
+
+@contextmanager
+def serving(mailer: Mailer, host: str = HOST, port: int = 0) -> Iterator[str]:
+    """Serves in a thread while the block runs; yields the address. Port 0 takes a free one."""
+    server, listener = _prepare(mailer, host, port, make_log(level=logging.WARNING))
+    thread = threading.Thread(target=server.run, args=([listener],), name="site", daemon=True)
+    thread.start()
+    give_up = time.monotonic() + _START_WITHIN
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > give_up:
+            raise StoppedError("The site did not start.")
+        time.sleep(0.01)
+    try:
+        yield _address(listener)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=_STOP_WITHIN + 5)
+
+
+def _prepare(
+    mailer: Mailer, host: str, port: int, log: FilteringBoundLogger
+) -> tuple[uvicorn.Server, socket.socket]:
+    trusted = list(mailer.settings.trusted_proxies)
+    config = uvicorn.Config(
+        make_site(mailer, log=log),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,  # it would write every token; the site keeps its own without them
+        server_header=False,
+        proxy_headers=bool(trusted),
+        forwarded_allow_ips=trusted,
+        limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=_STOP_WITHIN,
+        h11_max_incomplete_event_size=16 * 1024,  # octets of request line and headers
+    )
+    return uvicorn.Server(config), _listen(host, port)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise StoppedError(
+            f"The site can't listen on {host} port {port}: {error.strerror or error}.",
+            hint="Is it running already? `--port` takes another one.",
+        ) from error
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+

@@ -1,0 +1,175 @@
+"""The one place that knows everybody: settings in, an open mailer out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mailer.adapters.clock import SystemClock
+from mailer.adapters.folders import open_folder
+from mailer.adapters.smtp_transport import SmtpTransport
+from mailer.adapters.workspace import Shelf, layout_folder
+from mailer.compose.reading import Brand
+from mailer.errors import Fault, SettingsError
+from mailer.message.links import KeyRing, parse_secret
+from mailer.ports import Clock, Folder, Transport
+from mailer.settings import Settings, load_settings
+from mailer.store import migrations
+from mailer.store.database import Database, database_url
+from mailer.usecases.compose_issue import ISSUE_FILE, IssueFolder
+from mailer.usecases.dispatch_deliveries import Pace
+from mailer.usecases.plan_campaign import SendingPolicy
+
+
+@dataclass(frozen=True)
+class Mailer:
+    """An open workspace."""
+
+    workspace: Path
+    settings: Settings
+    db: Database
+    clock: Clock
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        """The keys that sign links. Raises SettingsError when there are none, or wrong ones."""
+        secret = self.settings.secret_key
+        if secret is None:
+            raise SettingsError(
+                "MAILER_SECRET_KEY is not set, so no link can be signed.",
+                hint="`mailer init` writes one; a database that has sent needs its old one.",
+            )
+        try:
+            secrets = [secret, *self.settings.secret_key_old]
+            return KeyRing(*(parse_secret(each.get_secret_value()) for each in secrets))
+        except ValueError as error:
+            raise SettingsError(f"MAILER_SECRET_KEY can't be used: {error}") from None
+
+    @property
+    def runs(self) -> Path:
+        """Where flight recorders lie."""
+        return self.workspace / "data" / "runs"
+
+    @property
+    def rejects(self) -> Path:
+        """Where the rejected rows of imports lie."""
+        return self.workspace / "data" / "rejects"
+
+    def issue(self, path: Path) -> IssueFolder:
+        """The issue at a path: its folder, or its ``issue.md``. Raises InputError."""
+        folder = path.parent if path.name == ISSUE_FILE else path
+        real = folder.resolve()
+        return IssueFolder(real.name, open_folder(folder), str(real))
+
+    def layout(self, name: str) -> Folder:
+        """A layout's files. Raises InputError."""
+        return layout_folder(self.workspace, name)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where new issues are made."""
+        return Shelf(self.workspace / "data" / "issues")
+
+    @property
+    def brand(self) -> Brand:
+        settings = self.settings
+        return Brand(
+            organisation=settings.organisation or "",
+            postal_address=settings.postal_address or "",
+            site_url=settings.site_url,
+            sender=settings.mail_from or "",
+            reply_to=settings.reply_to or "",
+        )
+
+    @property
+    def sending_policy(self) -> SendingPolicy:
+        settings = self.settings
+        return SendingPolicy(
+            sender=settings.mail_from or "",
+            reply_to=settings.reply_to or "",
+            return_path=settings.return_path or "",
+            site_url=settings.site_url,
+        )
+
+    @property
+    def pace(self) -> Pace:
+        settings = self.settings
+        return Pace(
+            window=settings.window,
+            group=max(1, settings.window // 4),
+            rate=settings.smtp_rate,
+            connections=settings.smtp_connections,
+        )
+
+    @property
+    def transport(self) -> Transport:
+        """The way to the mail server. Raises SettingsError when none is named."""
+        settings = self.settings
+        if not settings.smtp_host:
+            raise SettingsError(
+                "MAILER_SMTP_HOST is not set: there is no mail server to send through.",
+                hint="Write it into .env.",
+            )
+        password = settings.smtp_password
+        return SmtpTransport(
+            settings.smtp_host,
+            settings.smtp_port,
+            security=settings.smtp_security,
+            username=settings.smtp_username or "",
+            password=password.get_secret_value() if password else "",
+            connections=settings.smtp_connections,
+            helo=settings.smtp_helo or "",
+            ca_file=settings.smtp_ca_file,
+        )
+
+    def require_sendable(self) -> None:
+        """Raises SettingsError for what must not be missing before a real send."""
+        settings = self.settings
+        missing = [
+            f"{name} is not set."
+            for name, value in {
+                "MAILER_ORGANISATION": settings.organisation,
+                "MAILER_POSTAL_ADDRESS": settings.postal_address,
+                "MAILER_SMTP_HOST": settings.smtp_host,
+            }.items()
+            if not value
+        ]
+        far = settings.smtp_host and not is_loopback(settings.smtp_host)
+        site = urlsplit(settings.site_url)
+        if far and (site.scheme != "https" or is_loopback(site.hostname or "")):
+            missing.append(
+                f"MAILER_SITE_URL is {settings.site_url}: from outside, every link would be dead."
+                " It must be https, and not this machine's own address."
+            )
+        if missing:
+            raise SettingsError(
+                [Fault(text) for text in missing], hint="Write it into .env of the workspace."
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself; names are not looked up."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def open_mailer(workspace: Path, *, check_schema: bool = True) -> Iterator[Mailer]:
+    """Opens a workspace; closes its database at the end.
+
+    Raises SettingsError for wrong settings and for a database that is missing, older or newer.
+    """
+    settings = load_settings(workspace)
+    with Database(database_url(settings.database_url, workspace)) as db:
+        if check_schema:
+            migrations.require_current(db)
+        yield Mailer(workspace, settings, db, SystemClock())

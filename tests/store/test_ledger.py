@@ -1,0 +1,383 @@
+"""The ledger claims, settles and recovers without ever losing count of anybody."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from mailer.errors import BusyError, StoppedError
+from mailer.model.words import (
+    DELIVERY_MOVES,
+    CampaignState,
+    Cause,
+    Counts,
+    DeliveryState,
+    Reply,
+    Stage,
+    SubscriptionStatus,
+)
+from mailer.store import campaigns, maintenance, planning, recorder, runs
+from mailer.store.claims import Claimed, Exchange, Ledger
+from mailer.store.database import Database
+from mailer.store.dialect import json_rows
+from mailer.store.ledger import Settled, allow, counts
+from tests.builders import make_list, make_subscriber, subscribe, suppress
+
+NOW = 1_800_000_000_000
+THEN = datetime(2026, 11, 24, tzinfo=UTC)
+HOUR = 3_600_000
+_S = DeliveryState
+
+
+def plan(db: Database, people: int, *, slug: str = "edition") -> tuple[int, int, list[int]]:
+    """A planned campaign: its id, its list's id and its people's."""
+    list_id = make_list(db, slug)
+    ids = [make_subscriber(db, f"{slug}{n}@example{n % 3}.org") for n in range(people)]
+    for subscriber in ids:
+        subscribe(db, subscriber, list_id)
+    campaign_id, variants = planning.create(
+        db,
+        planning.Content(
+            issue=slug,
+            folder=".",
+            content_hash="",
+            list_id=list_id,
+            subject="",
+            web_key=slug,
+            frozen={"again": False},
+            variants=[("en", "", "")],
+            pictures=[],
+        ),
+        now=THEN,
+    )
+    planned = [planning.Planned(s, 0, f"{s}@example.org", "{}") for s in ids]
+    planning.add_people(db, campaign_id, variants, planned, 1)
+    planning.publish(db, campaign_id, issue=slug, audience=people, excluded={})
+    return campaign_id, list_id, ids
+
+
+def judge(stage: Stage, reply: Reply, attempt: int) -> tuple[DeliveryState, str, int | None]:
+    return (_S.accepted, "", None) if reply.positive else (_S.refused, "rejected", None)
+
+
+def begin(db: Database, campaign_id: int, folder: Path, slots: int = 50) -> runs.Begun:
+    return runs.begin(db, campaign_id, folder=folder, slots=slots, now=THEN, judge=judge)
+
+
+def open_ledger(db: Database, campaign_id: int, list_id: int, run_id: int) -> Ledger:
+    return Ledger(campaign_id, list_id, run_id, db.dialect, expires_after_ms=HOUR)
+
+
+def exchange(
+    db: Database, ledger: Ledger, settled: list[Settled], want: int, now: int = NOW
+) -> Exchange:
+    with db.write() as connection:
+        return ledger.exchange(connection, settled, want, now)
+
+
+def outcome(row: Claimed, state: DeliveryState, due: int | None = None) -> Settled:
+    causes = {_S.unknown: Cause.lost, _S.planned: Cause.released}
+    return Settled(row.position, row.attempt, state, causes.get(state, Cause.answered), due_at=due)
+
+
+def test_a_claim_is_durable_and_counted_before_anybody_sees_it(
+    db: Database, tmp_path: Path
+) -> None:
+    campaign_id, list_id, _ = plan(db, 5)
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+
+    result = exchange(db, ledger, [], 3)
+
+    assert [row.position for row in result.claimed] == [1, 2, 3]
+    assert result.counts == Counts(audience=5, planned=2, sending=3)
+    with db.read() as connection:
+        rows = connection.execute(
+            text("SELECT state, attempt, run_id, first_at FROM delivery ORDER BY position")
+        ).all()
+    assert [tuple(row) for row in rows[:3]] == [("sending", 1, ledger.run_id, NOW)] * 3
+    assert [row.state for row in rows[3:]] == ["planned"] * 2
+
+
+def test_outcomes_are_written_and_deferred_rows_come_back_when_due(
+    db: Database, tmp_path: Path
+) -> None:
+    campaign_id, list_id, _ = plan(db, 3)
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+    first, second, third = exchange(db, ledger, [], 9).claimed
+    settled = [
+        outcome(first, _S.accepted),
+        outcome(second, _S.refused),
+        outcome(third, _S.deferred, due=NOW + 1000),
+    ]
+
+    early = exchange(db, ledger, settled, 9, NOW + 999)
+    late = exchange(db, ledger, [], 9, NOW + 1000)
+
+    assert early.claimed == []
+    assert early.next_due == NOW + 1000
+    assert early.counts == Counts(audience=3, accepted=1, refused=1, deferred=1)
+    assert [(row.position, row.attempt, row.was) for row in late.claimed] == [
+        (3, 2, DeliveryState.deferred)
+    ]
+    assert late.claimed[0].first_at == NOW
+
+
+def test_a_deferred_row_expires(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 1)
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+    (row,) = exchange(db, ledger, [], 1).claimed
+    exchange(db, ledger, [outcome(row, _S.deferred, due=NOW)], 0)
+
+    result = exchange(db, ledger, [], 1, NOW + HOUR + 1)
+
+    assert result.claimed == []
+    assert result.counts == Counts(audience=1, refused=1)
+    with db.read() as connection:
+        assert campaigns.reasons(connection, campaign_id) == {_S.refused: {"expired": 1}}
+
+
+def test_a_released_row_keeps_its_attempts(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 1)
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+    (row,) = exchange(db, ledger, [], 1).claimed
+
+    again = exchange(db, ledger, [outcome(row, _S.planned)], 1)
+
+    assert [(r.position, r.attempt, r.was) for r in again.claimed] == [(1, 1, _S.planned)]
+
+
+def test_whoever_left_after_the_plan_is_skipped_with_the_reason(
+    db: Database, tmp_path: Path
+) -> None:
+    campaign_id, list_id, ids = plan(db, 4)
+    with db.write() as connection:
+        connection.execute(
+            text("UPDATE subscription SET status = 'unsubscribed' WHERE subscriber_id = :s"),
+            {"s": ids[0]},
+        )
+        connection.execute(text("DELETE FROM subscriber WHERE id = :s"), {"s": ids[1]})
+    suppress(db, "edition2@example2.org")
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+
+    result = exchange(db, ledger, [], 9)
+
+    assert [row.position for row in result.claimed] == [4]
+    assert result.counts == Counts(audience=4, skipped=3, sending=1)
+    with db.read() as connection:
+        assert campaigns.reasons(connection, campaign_id) == {
+            _S.skipped: {"erased": 1, "suppressed": 1, SubscriptionStatus.unsubscribed: 1}
+        }
+
+
+def test_an_outcome_of_another_attempt_is_a_fault(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 1)
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+    (row,) = exchange(db, ledger, [], 1).claimed
+    wrong = Settled(row.position, row.attempt + 1, _S.accepted, Cause.answered)
+
+    with pytest.raises(StoppedError, match="moved 0 rows"):
+        exchange(db, ledger, [wrong], 0)
+
+
+def test_a_run_that_was_ended_can_write_nothing(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 1)
+    begun = begin(db, campaign_id, tmp_path)
+    ledger = open_ledger(db, campaign_id, list_id, begun.run_id)
+    runs.end(db, campaign_id, begun.run_id, because="", wire_seconds=0, now=THEN)
+
+    with pytest.raises(StoppedError, match="taken this campaign over"):
+        exchange(db, ledger, [], 1)
+
+
+def test_two_runs_of_one_campaign_at_once_are_refused(db: Database, tmp_path: Path) -> None:
+    campaign_id, _, _ = plan(db, 1)
+    begun = begin(db, campaign_id, tmp_path)
+
+    with pytest.raises(BusyError, match="being sent by another process"):
+        begin(db, campaign_id, tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".recorder"] == [
+        begun.recorder.file.name
+    ]
+
+
+def test_a_dead_run_is_settled_by_its_recorder(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 5)
+    dead = begin(db, campaign_id, tmp_path)
+    ledger = open_ledger(db, campaign_id, list_id, dead.run_id)
+    rows = exchange(db, ledger, [], 5).claimed
+    slots = [dead.recorder.claim(row.position, row.attempt) for row in rows[:4]]  # not the fifth
+    for slot in slots[1:]:
+        dead.recorder.started(slot, b"h" * 16)
+    dead.recorder.answered(slots[2], Stage.dot, Reply(250, "queued"))
+    dead.recorder.answered(slots[3], Stage.dot, Reply(554, "no"))
+    dead.recorder.close(remove=False)
+
+    begun = begin(db, campaign_id, tmp_path)
+
+    assert (begun.found.released, begun.found.answered, begun.found.unknown) == (2, 2, 1)
+    with db.read() as connection:
+        assert counts(connection, campaign_id) == Counts(
+            audience=5, planned=2, accepted=1, refused=1, unknown=1
+        )
+    assert not dead.recorder.file.exists()
+    ledger = open_ledger(db, campaign_id, list_id, begun.run_id)
+    assert [row.position for row in exchange(db, ledger, [], 9).claimed] == [1, 5]
+
+
+def test_without_a_recorder_to_believe_the_whole_window_is_unknown(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id, list_id, _ = plan(db, 3)
+    dead = begin(db, campaign_id, tmp_path)
+    ledger = open_ledger(db, campaign_id, list_id, dead.run_id)
+    for row in exchange(db, ledger, [], 3).claimed:
+        dead.recorder.claim(row.position, row.attempt)
+    dead.recorder.close(remove=False)
+    monkeypatch.setattr(recorder, "boot_id", lambda: "after the power cut")
+
+    begun = begin(db, campaign_id, tmp_path)
+
+    assert begun.found.unknown == 3
+    ledger = open_ledger(db, campaign_id, list_id, begun.run_id)
+    assert exchange(db, ledger, [], 9).claimed == []
+
+
+def test_unknown_people_are_sent_again_only_when_told(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 1)
+    begun = begin(db, campaign_id, tmp_path)
+    ledger = open_ledger(db, campaign_id, list_id, begun.run_id)
+    (row,) = exchange(db, ledger, [], 1).claimed
+    assert exchange(db, ledger, [outcome(row, _S.unknown)], 9).claimed == []
+
+    with db.write() as connection:
+        moved = campaigns.decide_unknown(connection, campaign_id, _S.planned, NOW)
+
+    assert moved == 1
+    assert [r.position for r in exchange(db, ledger, [], 9).claimed] == [1]
+
+
+def test_a_pause_claims_nothing_more(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 2)
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+    with db.write() as connection:
+        runs.move_campaign(connection, campaign_id, CampaignState.paused, now=THEN)
+
+    result = exchange(db, ledger, [], 9)
+
+    assert (result.claimed, result.campaign_state) == ([], CampaignState.paused)
+
+
+def test_cancelling_skips_the_rest(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 3)
+    begun = begin(db, campaign_id, tmp_path)
+    ledger = open_ledger(db, campaign_id, list_id, begun.run_id)
+    (row,) = exchange(db, ledger, [], 1).claimed
+    with db.write() as connection:
+        runs.move_campaign(connection, campaign_id, CampaignState.cancelled, now=THEN)
+        campaigns.skip_rest(connection, campaign_id, "cancelled", NOW)
+    exchange(db, ledger, [outcome(row, _S.planned)], 9)
+
+    state = runs.end(db, campaign_id, begun.run_id, because="", wire_seconds=0, now=THEN)
+
+    assert state is CampaignState.cancelled
+    with db.read() as connection:
+        assert counts(connection, campaign_id) == Counts(audience=3, skipped=3)
+
+
+def test_no_move_outside_of_the_table_can_be_written() -> None:
+    legal = {(a, b, cause) for (a, b), causes in DELIVERY_MOVES.items() for cause in causes}
+    for source in DeliveryState:
+        for target in DeliveryState:
+            for cause in Cause:
+                if (source, target, cause) in legal:
+                    allow(source, target, cause)
+                else:
+                    with pytest.raises(ValueError, match="can't move"):
+                        allow(source, target, cause)
+
+
+def test_settling_never_scans_the_campaign(sqlite_template: Path, tmp_path: Path) -> None:
+    """A plain join would: the planner has no idea how few rows a JSON array holds."""
+    from mailer.store.database import database_url
+
+    with Database(database_url(f"sqlite:///{sqlite_template}", tmp_path)) as db:
+        rows = json_rows("sqlite", "rows", [("position", "INTEGER")])
+        with db.read() as connection:
+            plan = connection.execute(
+                text(
+                    "EXPLAIN QUERY PLAN UPDATE delivery SET state = 'sending'"
+                    f" FROM {rows} AS w WHERE delivery.campaign_id = 1"
+                    " AND delivery.position = w.position"
+                ),
+                {"rows": "[[1]]"},
+            ).all()
+    steps = [row[3] for row in plan]
+
+    assert any(
+        "SEARCH delivery USING PRIMARY KEY (campaign_id=? AND position=?)" in s for s in steps
+    )
+    assert not any(step.startswith("SCAN delivery") for step in steps)
+
+
+CHOICES = (_S.accepted, _S.refused, _S.deferred, _S.unknown, _S.planned)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_counts_balance_and_nobody_is_claimed_twice_whatever_happens(
+    data: st.DataObject, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Any sequence of claims, answers, deaths and decisions leaves everybody with one fate."""
+    import shutil
+
+    from mailer.store.database import database_url
+
+    folder = tmp_path_factory.mktemp("ledger")
+    shutil.copy(sqlite_template, folder / "mailer.db")
+    with Database(database_url("sqlite:///mailer.db", folder)) as db:
+        campaign_id, list_id, _ = plan(db, 12)
+        now = NOW
+        final: dict[int, DeliveryState] = {}
+        begun = begin(db, campaign_id, folder, 6)
+        flying: list[tuple[Claimed, int]] = []
+        for _ in range(data.draw(st.integers(1, 12))):
+            ledger = open_ledger(db, campaign_id, list_id, begun.run_id)
+            if data.draw(st.booleans()):
+                settled = []
+                for row, _slot in flying:
+                    state = data.draw(st.sampled_from(CHOICES))
+                    state = row.was if state is _S.planned else state
+                    released = state is row.was
+                    cause = Cause.released if released else outcome(row, state).cause
+                    settled.append(Settled(row.position, row.attempt, state, cause, due_at=now))
+                    if not released and state is not _S.deferred:
+                        final[row.position] = state
+                result = exchange(db, ledger, settled, data.draw(st.integers(0, 6)), now)
+                for _row, slot in flying:
+                    begun.recorder.free(slot)
+                assert not {row.position for row in result.claimed} & final.keys()
+                flying = [
+                    (row, begun.recorder.claim(row.position, row.attempt)) for row in result.claimed
+                ]
+                assert result.counts.balanced
+            else:  # the process dies, with some texts started
+                for row, slot in flying:
+                    if data.draw(st.booleans()):
+                        begun.recorder.started(slot, b"h" * 16)
+                        final[row.position] = _S.unknown
+                begun.recorder.close(remove=False)
+                begun = begin(db, campaign_id, folder, 6)
+                flying = []
+            now += 1000
+        begun.recorder.close(remove=False)
+        with db.read() as connection:
+            rows = connection.execute(text("SELECT position, state FROM delivery")).all()
+        assert {row.position: row.state for row in rows if row.position in final} == final
+        assert maintenance.faults(db) == []
