@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -121,6 +122,16 @@ def load_settings(workspace: Path) -> Settings:
         return Settings(_env_file=file)
     except ValidationError as error:
         raise SettingsError([_fault(item) for item in error.errors()]) from None
+
+
+@contextmanager
+def without_environment() -> Iterator[None]:
+    """Puts this process's own MAILER_ variables aside while the block runs."""
+    aside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("MAILER_")}
+    try:
+        yield
+    finally:
+        os.environ.update(aside)
 
 
 def _of_file(file: Path) -> dict[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 
 from mailer.adapters.clock import SystemClock
 from mailer.adapters.folders import open_folder
+from mailer.adapters.inbox import Inbox
 from mailer.adapters.smtp_transport import SmtpTransport
-from mailer.adapters.workspace import Shelf, layout_folder
+from mailer.adapters.workspace import FirstFiles, Shelf, layout_folder, shipped, write_files
 from mailer.compose.reading import Brand
 from mailer.errors import Fault, SettingsError
 from mailer.message.links import KeyRing, parse_secret
@@ -24,6 +26,7 @@ from mailer.store.database import Database, database_url
 from mailer.usecases.compose_issue import ISSUE_FILE, IssueFolder
 from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.plan_campaign import SendingPolicy
+from mailer.usecases.render_issue import Rendered
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,56 @@ class Mailer:
             raise SettingsError(
                 [Fault(text) for text in missing], hint="Write it into .env of the workspace."
             )
+
+
+class DemoInbox(Inbox):
+    """The demo's mail server, on this machine alone."""
+
+    @staticmethod
+    def free_port() -> int:
+        """A port that is free now, for the demo's site."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return int(listener.getsockname()[1])
+
+
+@contextmanager
+def demo_inbox(folder: Path) -> Iterator[DemoInbox]:
+    """A running receiver that keeps each mail as a file."""
+    inbox = DemoInbox(folder)
+    with inbox:
+        yield inbox
+
+
+def shipped_examples() -> Path:
+    """Where the sample contacts and the sample edition lie."""
+    return shipped("examples")
+
+
+def write_rendered(folder: Path, rendered: Rendered) -> list[str]:
+    """Writes what one reader would get; the pages show the pictures that lie beside them."""
+    pictures = {f"pictures/{picture.name}": picture.data for picture in rendered.pictures}
+    contents = {
+        "email.html": rendered.html,
+        "email.txt": rendered.text,
+        "web.html": rendered.web_page,
+    }
+    for name, text in contents.items():
+        for picture in rendered.pictures:
+            text = text.replace(f"{rendered.site_url}/i/{picture.name}", f"pictures/{picture.name}")
+        contents[name] = text
+    encoded = {name: text.encode("utf-8") for name, text in contents.items()}
+    return write_files(folder, {**encoded, "message.eml": rendered.message, **pictures})
+
+
+def first_files(folder: Path) -> FirstFiles:
+    """Writes a new workspace's files."""
+    return FirstFiles(folder)
+
+
+def upgrade(workspace: Path) -> None:
+    """Creates the workspace's database, or brings it to this program's schema."""
+    with open_mailer(workspace, check_schema=False) as mailer:
+        migrations.upgrade(mailer.db)
 
 
 def is_loopback(host: str) -> bool:

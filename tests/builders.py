@@ -92,7 +92,7 @@ def make_campaign(
     """
     pages = pages or {"en": PAGE}
     key = hashlib.sha256(slug.encode()).hexdigest()[:24]
-    row = {
+    row: dict[str, Any] = {
         "slug": slug,
         "issue": slug,
         "folder": f"data/issues/{slug}",

@@ -71,6 +71,20 @@ class Shelf:
         return str(target)
 
 
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> list[str]:
+    """Writes files, over those of an earlier call; returns their paths for people."""
+    written = []
+    for name, data in contents.items():
+        path = folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        written.append(str(path))
+    return written
+
+
 class FirstFiles:
     """Fulfils ``ports.FirstFiles``: writes a new workspace's files, never over others."""
 

@@ -63,7 +63,7 @@ def plan(
             brand=mailer.brand,
             keys=mailer.keys,
             clock=mailer.clock,
-            sending=mailer.sender_policy,
+            sending=mailer.sending_policy,
         )
     for warning in report.warnings:
         screen.note(f"Warning: {warning}")
@@ -338,7 +338,7 @@ def _ask(mailer: Mailer, campaign: CampaignReport, *, yes: bool) -> None:
         left_out = ", ".join(f"{people:,} {reason}" for reason, people in campaign.excluded.items())
         screen.note(f"  left out  {left_out}")
     screen.note(f"  through   {mailer.settings.smtp_host}:{mailer.settings.smtp_port}")
-    people = counts.left
+    people = campaign.counts.left
     if people > _ASK_FOR_NUMBER:
         question = f"Type the number of people, {people}, to send:"
         screen.confirm(question, answer=str(people), yes=yes)

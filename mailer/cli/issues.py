@@ -81,6 +81,7 @@ def render(
 ) -> None:
     """Write what one reader would get: email.html, email.txt, web.html, message.eml."""
     from mailer.usecases.render_issue import render_issue
+    from mailer.wiring import write_rendered
 
     with screen.opened() as mailer:
         rendered = render_issue(
@@ -91,7 +92,7 @@ def render(
             brand=mailer.brand,
             clock=mailer.clock,
         )
-        files = mailer.write_rendered(out, rendered)
+        files = write_rendered(out, rendered)
     sizes = {
         "html_bytes": len(rendered.html.encode()),
         "text_bytes": len(rendered.text.encode()),

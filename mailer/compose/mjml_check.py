@@ -141,15 +141,18 @@ class _Inspector:
         apart = classes & self.told_apart
         mark = None
         if apart:
-            start = self._characters_before(self.parser.CurrentByteIndex)
-            mark = Marked(start, start, apart)
+            at = self.parser.CurrentByteIndex
+            tag = _TAG.match(self.data, at)
+            mark = Marked(self._characters_before(at), 0, apart)
             self.found.elements.append(mark)
+            if tag is not None and tag.group().endswith(b"/>"):
+                mark.end = self._characters_before(tag.end())
         self.marked.append(mark)
 
     def end(self, name: str) -> None:
         self.open.pop()
         mark = self.marked.pop()
-        if mark is not None:
+        if mark is not None and not mark.end:
             closing = _TAG.match(self.data, self.parser.CurrentByteIndex)
             mark.end = self._characters_before(closing.end() if closing else len(self.data))
 
@@ -183,8 +186,11 @@ class _Inspector:
     def characters(self, text: str) -> None:
         parent = self.open[-1] if self.open else ""
         if text.strip() and parent in TAGS and not TAGS[parent].html:
+            blanks = text[: len(text) - len(text.lstrip())]
             self._tell(
-                f"There is text in `<{parent}>`, where no text is shown.", "Put it into mj-text."
+                f"There is text in `<{parent}>`, where no text is shown.",
+                "Put it into mj-text.",
+                self.parser.CurrentByteIndex + len(blanks.encode()),
             )
 
     def comment(self, text: str) -> None:

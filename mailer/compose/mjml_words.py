@@ -71,7 +71,8 @@ TAGS: Mapping[str, Tag] = {
     ),
     "mj-hero": _tag(
         _IN_BODY,
-        f"width height background-width background-height {_BACKGROUND} {_PADDING}"
+        f"width height background-color background-url background-position background-width"
+        f" background-height {_PADDING}"
         " inner-background-color inner-padding inner-padding-top inner-padding-right"
         " inner-padding-bottom inner-padding-left vertical-align",
     ),

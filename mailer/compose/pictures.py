@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from hashlib import sha256
 from io import BytesIO
+from struct import unpack_from
+from zlib import crc32
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -15,32 +17,15 @@ MOST_BYTES = 25_000_000
 MOST_PIXELS = 50_000_000  # 50 megapixels; a bomb of a few kilobytes can unfold to billions
 _KEPT = {"JPEG": "jpg", "PNG": "png", "GIF": "gif"}
 _ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
-_CLEAN_JPEG_INFO = {
-    "jfif",
-    "jfif_version",
-    "jfif_unit",
-    "jfif_density",
-    "dpi",
-    "progressive",
-    "progression",
-    "icc_profile",
-    "adobe",
-    "adobe_transform",
-}
-_CLEAN_PNG_INFO = {
-    "gamma",
-    "dpi",
-    "srgb",
-    "transparency",
-    "icc_profile",
-    "interlace",
-    "aspect",
-    "chromaticity",
-    "default_image",
-    "loop",
-    "bbox",
-    "duration",
-}
+# What a JPEG or PNG may hold beside its pixels; all else tells of cameras, places and people.
+_PLAIN_JPEG = {
+    "adobe", "adobe_transform", "dpi", "icc_profile", "jfif", "jfif_density", "jfif_unit",
+    "jfif_version", "progression", "progressive",
+}  # fmt: skip
+_PLAIN_PNG = {
+    b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT",
+    b"bKGD", b"pHYs", b"acTL", b"fcTL", b"fdAT",
+}  # fmt: skip
 
 
 def prepare(data: bytes, *, name: str, shown_width: int = 600) -> Picture:
@@ -96,26 +81,40 @@ def _prepared(image: Image.Image, data: bytes, name: str, most: int) -> Picture:
     if image.width * image.height > MOST_PIXELS:
         raise InputError(_too_many(name), hint="Make it smaller first.")
     kind = str(image.format)
-    turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
-    plain = set(image.info) <= (_CLEAN_JPEG_INFO if kind == "JPEG" else _CLEAN_PNG_INFO)
-    animated = kind == "GIF" and getattr(image, "n_frames", 1) > 1
-    if animated or (kind == "GIF" and image.width <= most):
+    if kind == "GIF":
+        moving = getattr(image, "n_frames", 1) > 1
         image.load()
-        return _named(data, kind, image.width, image.height)
-    shown = image.mode in ("RGB", "L", "RGBA", "P")
-    if shown and image.width <= most and not turned and plain and _whole(image, data, kind):
+        kept = moving or image.width <= most
+    elif kind == "PNG":
+        kept = image.width <= most and _plain_png(data)
+    else:
+        kept = image.width <= most and _plain_jpeg(image, data)
+    if kept:
         return _named(data, kind, image.width, image.height)
     return _rewritten(image, kind, most)
 
 
-def _whole(image: Image.Image, data: bytes, kind: str) -> bool:
-    """Says whether a picture is there to its end, without the cost of decoding it."""
-    if kind == "JPEG":
-        return data.endswith(b"\xff\xd9")  # EOI; one with more behind it is written afresh
-    if not data.endswith(b"IEND\xaeB`\x82"):
-        return False
-    image.verify()  # the checksum of every chunk
-    return True
+def _plain_jpeg(image: Image.Image, data: bytes) -> bool:
+    """Says whether a JPEG is whole and upright, and tells nothing but its pixels."""
+    upright = image.getexif().get(_ORIENTATION, 1) in (0, 1)
+    plain = set(image.info) <= _PLAIN_JPEG and image.mode in ("RGB", "L")
+    return upright and plain and data.endswith(b"\xff\xd9")  # EOI, and nothing behind it
+
+
+def _plain_png(data: bytes) -> bool:
+    """Says the same of a PNG, by its chunks; the checksum of each is looked at."""
+    at = 8
+    kind = b""
+    while at + 12 <= len(data) and kind != b"IEND":
+        (length,) = unpack_from(">I", data, at)
+        kind = data[at + 4 : at + 8]
+        end = at + 12 + length
+        if kind not in _PLAIN_PNG or end > len(data):
+            return False
+        if crc32(data[at + 4 : end - 4]) != unpack_from(">I", data, end - 4)[0]:
+            return False
+        at = end
+    return kind == b"IEND" and at == len(data)
 
 
 def _rewritten(image: Image.Image, kind: str, most: int) -> Picture:
@@ -128,15 +127,14 @@ def _rewritten(image: Image.Image, kind: str, most: int) -> Picture:
         if upright.mode not in ("RGB", "RGBA", "L", "CMYK"):
             upright = upright.convert("RGBA" if "transparency" in upright.info else "RGB")
         upright = upright.resize((most, height), Image.Resampling.LANCZOS)
+    if kind == "JPEG" and upright.mode not in ("RGB", "L"):
+        upright, profile = upright.convert("RGB"), None
+    seen_through = {"transparency": upright.info.get("transparency")} if kind != "JPEG" else {}
+    upright.info = {key: value for key, value in seen_through.items() if value is not None}
     out = BytesIO()
     if kind == "JPEG":
-        if upright.mode not in ("RGB", "L"):
-            upright, profile = upright.convert("RGB"), None
-        upright.save(
-            out, "JPEG", quality=85, optimize=True, progressive=True, icc_profile=profile, exif=b""
-        )
+        upright.save(out, "JPEG", quality=85, optimize=True, progressive=True, icc_profile=profile)
     else:
-        upright.info.clear()
         upright.save(out, "PNG", optimize=True, icc_profile=profile)
         kind = "PNG"
     return _named(out.getvalue(), kind, upright.width, upright.height)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -114,6 +114,13 @@ class CompiledMessage:
             text=_decoded(text, self.text),
         )
 
+    def marked(self, mark: str) -> CompiledMessage:
+        """Returns the same message with a mark before its subject: a test copy of a campaign."""
+        personal = any(isinstance(piece, Hole) for piece in self.subject)
+        text = "".join(piece for piece in self.subject if isinstance(piece, str))
+        line = "" if personal else subject_line(mark, text)
+        return replace(self, mark=mark, head=replace(self.head, subject=line))
+
     def check_values(self, values: Mapping[str, Value]) -> None:
         """Raises MergeError for the first value of a person that the message can't print."""
         names = self._names(values, STAND_IN)
@@ -128,10 +135,9 @@ class CompiledMessage:
             program.render(names, found)
         return list({(error.slot, error.reason): error for error in found}.values())
 
-    def web_page(self) -> str:
+    def web_page(self, sink: list[MergeError] | None = None) -> str:
         """Returns the web version: the same document, every field of a person at its default."""
-        program = self._program(self.web, web=True)
-        return program.render(self.public)
+        return self._program(self.web, web=True).render(self.public, sink)
 
     def dump(self) -> str:
         """Returns it as JSON text, for the database; the same message gives the same text."""
@@ -279,7 +285,7 @@ def compile_message(
         raise InputError(dict.fromkeys(faults))
     used = [p.slot for s in (subject, preheader, text, html) for p in s if isinstance(p, Hole)]
     kinds = {name: fields[name] for name in sorted(merge.names_used(used))}
-    return CompiledMessage(
+    compiled = CompiledMessage(
         head=head,
         mark=letterhead.mark,
         boundary=mark,
@@ -297,3 +303,8 @@ def compile_message(
         language=rendition.language,
         blank_ok=blank_ok,
     )
+    wrong: list[MergeError] = []  # a default that is no web address, for one
+    compiled.web_page(wrong)
+    if wrong:
+        raise InputError(error.fault for error in wrong)
+    return compiled

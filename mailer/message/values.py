@@ -11,7 +11,6 @@ whose line it is about.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -129,8 +128,7 @@ def _is_number(value: Value) -> TypeGuard[int | float]:
     return (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
-        and math.isfinite(value)
-        and abs(value) < MOST
+        and abs(value) < MOST  # which neither infinity nor "not a number" is
     )
 
 
@@ -184,16 +182,23 @@ def default_web(reader: Reader, value: Value, instead: Value, index: int) -> Val
     return instead or BLANK
 
 
+def _changed(change: Callable[[str], str], reader: Reader, value: Value, index: int) -> Value:
+    if not value:
+        return value
+    text = printable(reader, value, index)
+    return change(text) if text else text
+
+
 @pass_context
 def upper(reader: Reader, value: Value, index: int) -> Value:
     """Writes it in capitals."""
-    return printable(reader, value, index).upper() if value else value
+    return _changed(str.upper, reader, value, index)
 
 
 @pass_context
 def lower(reader: Reader, value: Value, index: int) -> Value:
     """Writes it in small letters."""
-    return printable(reader, value, index).lower() if value else value
+    return _changed(str.lower, reader, value, index)
 
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -202,7 +207,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 @pass_context
 def title(reader: Reader, value: Value, index: int) -> Value:
     """Gives each word a capital: ``anne-marie o'neill`` becomes ``Anne-Marie O'Neill``."""
-    return _WORD.sub(_capital, printable(reader, value, index)) if value else value
+    return _changed(lambda text: _WORD.sub(_capital, text), reader, value, index)
 
 
 def _capital(found: re.Match[str]) -> str:

@@ -80,6 +80,8 @@ class MailingList(SQLModel, table=True):
 class Subscription(SQLModel, table=True):
     """Joins a subscriber to a list."""
 
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
     list_id: int = Field(primary_key=True, foreign_key="list.id")
     subscriber_id: int = Field(
         sa_column=Column(BigInteger, primary_key=True, index=True, autoincrement=False)
@@ -118,12 +120,19 @@ class Suppression(SQLModel, table=True):
 
 
 class Batch(SQLModel, table=True):
-    """One import. ``loading`` until its last update makes it ``done``."""
+    """One import. ``loading`` until its last update makes it ``done``.
+
+    The same import run again after a crash takes a ``loading`` batch over and goes on
+    behind ``merged``; ``taken`` is the fencing number that stops whoever had it before.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     list_id: int = Field(foreign_key="list.id")
     file: str
-    state: str
+    digest: str  # of the file's bytes and of what was asked for; empty: never taken over
+    state: str  # a BatchState
+    taken: int = 1
+    merged: int = 0  # how far in the order of the people's keys
     started_at: datetime
     finished_at: datetime | None = None
     rows: int = 0
@@ -147,4 +156,5 @@ class Event(SQLModel, table=True):
     )
     list_id: int | None = None
     campaign_id: int | None = None
+    batch_id: int | None = None
     detail: str = ""

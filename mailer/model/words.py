@@ -22,6 +22,13 @@ STATUS_RANK: Mapping[SubscriptionStatus, int] = {
 }
 
 
+class BatchState(StrEnum):
+    """The life of an import."""
+
+    loading = "loading"  # people are being written, or a process died while writing them
+    done = "done"  # whole
+
+
 class FieldKind(StrEnum):
     """The declared type of a custom field."""
 

@@ -28,6 +28,7 @@ class Rendered:
     web_page: str
     message: bytes
     pictures: tuple[Picture, ...]
+    site_url: str  # where the pages look for the pictures
 
 
 def render_issue(
@@ -85,6 +86,7 @@ def render_issue(
         compiled.web_page(),
         compiled.merge(values, headers),
         report.composed.rendition.pictures,
+        brand.site_url,
     )
 
 

@@ -207,9 +207,7 @@ def test_tags_that_close_are_fine(found: tuple[str, ...]) -> None:
         (("raw",), 1, "can't be used"),
     ],
 )
-def test_tags_that_do_not_close_are_faults(
-    found: tuple[str, ...], line: int, says: str
-) -> None:
+def test_tags_that_do_not_close_are_faults(found: tuple[str, ...], line: int, says: str) -> None:
     faults: list[Fault] = []
 
     assert not check_nesting(tags(*found), faults, place="the paragraph")

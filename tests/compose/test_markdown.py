@@ -190,7 +190,9 @@ def test_bad_links_are_faults_with_their_line(text: str, line: int, says: str) -
 
 
 def test_items_are_the_parts_of_one_list() -> None:
-    markdown, parsed, faults = parse("- One. *The Paper*\n- Two [x](https://example.org)\n\n- Three")
+    markdown, parsed, faults = parse(
+        "- One. *The Paper*\n- Two [x](https://example.org)\n\n- Three"
+    )
 
     items = items_of(parsed, markdown, References())
 
@@ -221,7 +223,9 @@ def test_the_output_is_well_formed_whatever_the_source(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30))
 def test_any_text_arrives_unchanged_when_its_signs_are_escaped(text: str) -> None:
     inside = f"a{text}b"
-    escaped = "".join(f"\\{c}" if c.isascii() and not c.isalnum() and c != " " else c for c in inside)
+    escaped = "".join(
+        f"\\{c}" if c.isascii() and not c.isalnum() and c != " " else c for c in inside
+    )
 
     root = etree.fromstring(html(escaped, "fr"))
 

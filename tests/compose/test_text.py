@@ -25,7 +25,10 @@ def text(source: str, references: References | None = None) -> str:
 @pytest.mark.parametrize(
     ("source", "result"),
     [
-        ("# Head\n\nText *with* **signs** and `code` ~~gone~~", "Head\n\nText with signs and code gone"),
+        (
+            "# Head\n\nText *with* **signs** and `code` ~~gone~~",
+            "Head\n\nText with signs and code gone",
+        ),
         ("a\nb  \nc", "a b\nc"),
         ("- a\n- b\n  - c", "- a\n- b\n\n  - c"),
         ("3. a\n4. b", "3. a\n4. b"),
@@ -33,8 +36,10 @@ def text(source: str, references: References | None = None) -> str:
         ("> a\n>\n> b", "> a\n>\n> b"),
         ("a\n\n---\n\nb", "a\n\n* * *\n\nb"),
         ("```\nx  y\n```", "    x  y"),
-        ("<a@example.org> [write](mailto:b@example.org?subject=x)",
-         "a@example.org write (b@example.org)"),
+        (
+            "<a@example.org> [write](mailto:b@example.org?subject=x)",
+            "a@example.org write (b@example.org)",
+        ),
         ("<https://example.org/a>", "https://example.org/a"),
         ("a\n{% if x %}\nb\n{% endif %}", "a\n\n<if x>\nb\n\n<endif>"),
         ("{% if x %}\na\n{% endif %}\nb", "<if x>\na\n\n<endif>\nb"),
@@ -50,8 +55,10 @@ def test_markdown_reads_as_plain_text(source: str, result: str) -> None:
 def test_links_are_numbered_through_the_issue_and_listed_by_block() -> None:
     references = References()
 
-    first = text("[a](https://example.org/1) [b](https://example.org/2) "
-                 "[c](https://example.org/1)", references)
+    first = text(
+        "[a](https://example.org/1) [b](https://example.org/2) [c](https://example.org/1)",
+        references,
+    )
     listed = references.take()
     second = text("[d](https://example.org/3)", references)
 
@@ -62,10 +69,7 @@ def test_links_are_numbered_through_the_issue_and_listed_by_block() -> None:
 
 def test_a_small_table_is_lined_up() -> None:
     assert text("| Port | Boats |\n|---|---|\n| Quay | 12 |\n| Old harbour | 3 |") == (
-        "Port         Boats\n"
-        "-----------  -----\n"
-        "Quay         12\n"
-        "Old harbour  3"
+        "Port         Boats\n-----------  -----\nQuay         12\nOld harbour  3"
     )
 
 
@@ -88,7 +92,9 @@ def test_tidy_leaves_one_blank_line_and_no_blanks_at_ends() -> None:
     assert tidy("\n\na  \n\n\n\nb\t\n\n") == "a\n\nb\n"
 
 
-@given(st.lists(st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20), max_size=40))
+@given(
+    st.lists(st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20), max_size=40)
+)
 def test_wrapping_loses_no_word(words: list[str]) -> None:
     lines = filled(" ".join(words))
 

@@ -40,8 +40,10 @@ def test_every_language_has_twelve_months() -> None:
     [
         ("facebook", "https://www.facebook.com/sharer/sharer.php?u=https%3A%2F%2Fe.org%2F%3Fa%3Db"),
         ("x", "https://x.com/intent/tweet?url=https%3A%2F%2Fe.org%2F%3Fa%3Db&text=A%20%26%20B"),
-        ("linkedin",
-         "https://www.linkedin.com/sharing/share-offsite/?url=https%3A%2F%2Fe.org%2F%3Fa%3Db"),
+        (
+            "linkedin",
+            "https://www.linkedin.com/sharing/share-offsite/?url=https%3A%2F%2Fe.org%2F%3Fa%3Db",
+        ),
         ("whatsapp", "https://wa.me/?text=A%20%26%20B%20https%3A%2F%2Fe.org%2F%3Fa%3Db"),
         ("telegram", "https://t.me/share/url?url=https%3A%2F%2Fe.org%2F%3Fa%3Db&text=A%20%26%20B"),
         ("mail", "mailto:?subject=A%20%26%20B&body=https%3A%2F%2Fe.org%2F%3Fa%3Db"),
@@ -63,7 +65,9 @@ def test_whole_addresses_are_fine(url: str) -> None:
     assert trouble_with(url) is None
 
 
-@pytest.mark.parametrize("url", ["", "a/b", "#x", "ftp://a", "https://", "https://[", "https://a b"])
+@pytest.mark.parametrize(
+    "url", ["", "a/b", "#x", "ftp://a", "https://", "https://[", "https://a b"]
+)
 def test_others_are_not(url: str) -> None:
     assert trouble_with(url)
 

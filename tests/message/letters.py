@@ -71,12 +71,12 @@ def rendition(
 ) -> Rendition:
     """A rendition whose texts are written with the expressions still in them."""
     pen = Pen()
-    texts = [pen.lift(each) for each in (subject, preheader, html, text, web_html)]
+    texts = [pen.lift(each) for each in (subject, preheader, text, html, web_html)]
     return Rendition(
         subject=texts[0],
         preheader=texts[1],
-        html=texts[2],
-        text=texts[3],
+        text=texts[2],
+        html=texts[3],
         web_html=texts[4],
         slots=tuple(pen.slots),
         language=language,

@@ -21,7 +21,7 @@ LOCK_STEP = Features()
 
 
 def prepared(key: int) -> Prepared:
-    commands = b"MAIL FROM:<a@x>\r\nRCPT TO:<%d@x>\r\nDATA\r\n" % key
+    commands = b"MAIL FROM:<%d@x>\r\nRCPT TO:<%d@x>\r\nDATA\r\n" % (key, key)
     return Prepared(key, commands, b"text of %d\r\n..\r\n.\r\n" % key)
 
 
@@ -54,7 +54,7 @@ def test_without_pipelining_each_command_waits_for_its_answer() -> None:
     machine = ready(LOCK_STEP)
     one = prepared(1)
 
-    assert machine.envelope(one) == b"MAIL FROM:<a@x>\r\n"
+    assert machine.envelope(one) == b"MAIL FROM:<1@x>\r\n"
     assert machine.receive(b"250 a\r\n") == []
     assert machine.due() == b"RCPT TO:<1@x>\r\n"
     assert machine.due() == b""
@@ -198,22 +198,21 @@ class Server:
     """A server that answers as it is told, keeps its own record, and checks what it is sent."""
 
     pipelining: bool
-    lenient: bool
+    lenient: bool  # lets a transaction through that it has refused
     inbox: bytes = b""  # came from the client, not yet read
     outbox: bytes = b""  # said, not yet delivered
-    recipient: int = 0  # of this transaction: the last RCPT, accepted or not
+    key: int = 0  # whose transaction it is
     mail_ok: bool = False
     rcpt_ok: bool = False
     in_text: bool = False
-    waiting: bool = True  # for the client's commands; False while it has answers to give
+    serial: int = 0  # of what it has said; it tells which answer was taken for which letter
     answers: dict[int, tuple[Stage, int]] = field(default_factory=dict)
-    started: set[int] = field(default_factory=set)  # a text arrived, whole or not
-    serial: int = 0
+    started: set[int] = field(default_factory=set)  # the client has sent bytes of these texts
 
     def get(self, data: bytes) -> None:
-        if not self.pipelining:
-            # One command or one text at a time, and only when everything was answered.
-            assert not data or not (self.inbox or self.outbox)
+        if data and not self.pipelining:
+            assert not self.inbox, "a command that did not wait for its turn"
+            assert not self.outbox, "a command that did not wait for its turn"
         self.inbox += data
 
     @property
@@ -229,55 +228,40 @@ class Server:
         verb = line[:4]
         if verb == b"MAIL":
             assert not self.mail_ok, "nested MAIL: a RSET is missing"
-            self.recipient = 0
+            assert not self.rcpt_ok, "nested MAIL: a RSET is missing"
+            self.key = int(line[11:-3])
             self.mail_ok = self._say(code, lines, Stage.mail)
         elif verb == b"RCPT":
-            self.recipient = int(line[9:-3])
-            if not self.mail_ok and not self.lenient:
-                code = 503
+            assert int(line[9:-3]) == self.key
+            code = code if self.mail_ok or self.lenient else 503
             self.rcpt_ok = self._say(code, lines, Stage.rcpt)
         elif verb == b"DATA":
-            if not self.rcpt_ok and not self.lenient:
-                code = 503
+            code = code if self.rcpt_ok or self.lenient else 503
             self.in_text = self._say(354 if code < 300 else code, lines, Stage.data)
-            if self.in_text:
-                self.started.add(self.recipient) if self.inbox else None
         elif verb == b"RSET":
-            self._reset()
+            self.mail_ok = self.rcpt_ok = False
             self._say(250, lines, None)
         else:
             raise AssertionError(f"not a command: {line!r}")
 
     def _text(self, code: int, lines: int) -> None:
         text, _, self.inbox = (b"\r\n" + self.inbox).partition(b"\r\n.\r\n")
-        self.in_text = False
         if text:
             assert self.mail_ok
             assert self.rcpt_ok, "a text for nobody"
-            assert text == b"\r\ntext of %d\r\n.." % self.recipient
-            self._say(code, lines, Stage.dot)
+            assert text == b"\r\ntext of %d\r\n.." % self.key
         else:
             assert not self.rcpt_ok, "a lone dot would deliver an empty mail"
-            self._say(554, lines, None)
-        self._reset()
+        self._say(code, lines, Stage.dot if text else None)
+        self.in_text = self.mail_ok = self.rcpt_ok = False
 
     def _say(self, code: int, lines: int, stage: Stage | None) -> bool:
         self.serial += 1
-        # The serial number tells which answer the client took for which letter.
-        text = b"%d" % self.serial
-        self.outbox += (b"%d-%s\r\n" % (code, text)) * (lines - 1) + b"%d %s\r\n" % (code, text)
-        if stage is Stage.mail:
-            self._first = (stage, self.serial) if code >= 400 else None
-        elif stage is not None and self._first is None and (code >= 400 or stage is Stage.dot):
-            self._first = (stage, self.serial)
-        if stage in (Stage.rcpt, Stage.data, Stage.dot) and self._first is not None:
-            self.answers.setdefault(self.recipient, self._first)
+        line = b"%d-%d\r\n" % (code, self.serial)
+        self.outbox += line * (lines - 1) + line.replace(b"-", b" ")
+        if stage is not None and (code >= 400 or stage is Stage.dot):
+            self.answers.setdefault(self.key, (stage, self.serial))
         return code < 400
-
-    _first: tuple[Stage, int] | None = None
-
-    def _reset(self) -> None:
-        self.mail_ok = self.rcpt_ok = False
 
 
 CODES = st.sampled_from([250, 250, 250, 250, 251, 450, 452, 550, 554])
@@ -313,6 +297,12 @@ class Conversations(RuleBasedStateMachine):
         assert key not in self.finals, f"{key} ended twice"
         self.finals[key] = what
 
+    def answered(self, event: Answered) -> None:
+        self.final(event.key, "answered")
+        if event.reply.code != 421:  # one out of the blue answers the oldest command
+            stage, serial = self.server.answers[event.key]
+            assert (event.stage, event.reply.text.split()[0]) == (stage, str(serial))
+
     @precondition(lambda self: self.machine.free)
     @rule()
     def begin(self) -> None:
@@ -337,9 +327,7 @@ class Conversations(RuleBasedStateMachine):
         piece, self.server.outbox = self.server.outbox[:size], self.server.outbox[size:]
         for event in self.machine.receive(piece):
             if isinstance(event, Answered):
-                stage, serial = self.server.answers[event.key]
-                assert (event.stage, event.reply.text.split()[0]) == (stage, str(serial))
-                self.final(event.key, "answered")
+                self.answered(event)
             else:
                 # Only a server that lets a refused transaction through is given up.
                 assert isinstance(event, Broken)
@@ -360,17 +348,12 @@ class Conversations(RuleBasedStateMachine):
         assert set(self.finals) == self.taken
         self.connect()
 
-    @precondition(lambda self: self.server.outbox or self.machine.free)
     @rule(data=st.sampled_from([b"421 bye\r\n", b"what?\r\n", b"250-a\r\n550 b\r\n", b"\r\n"]))
     def misbehave(self, data: bytes) -> None:
         """Says something odd behind all that it has said, and then no more."""
         for event in self.machine.receive(self.server.outbox + data):
             if isinstance(event, Answered):
-                # The 421 may be the answer to what the server has not read yet.
-                if event.reply.code != 421:
-                    stage, serial = self.server.answers[event.key]
-                    assert (event.stage, event.reply.text.split()[0]) == (stage, str(serial))
-                self.final(event.key, "answered")
+                self.answered(event)
         assert self.machine.closed
         self.drop()
 

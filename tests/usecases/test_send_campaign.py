@@ -9,6 +9,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -181,7 +182,7 @@ def test_unknown_people_are_resent_or_skipped_on_the_operators_word(
         server.at("dot", drop(takes=False), nth=2)
         first = send(db, campaign_id, tmp_path, server.port)
     assert first.counts == Counts(audience=4, accepted=2, unknown=2)
-    ports = {"db": db, "clock": SystemClock(), "folder": tmp_path, "retry_after": RETRY}
+    ports: Any = {"db": db, "clock": SystemClock(), "folder": tmp_path, "retry_after": RETRY}
 
     assert resend_unknown(campaign_id, **ports) == 2
     with Inbox() as inbox:
@@ -197,7 +198,7 @@ def test_refusals_that_may_be_cured_are_retried(db: Database, tmp_path: Path) ->
         server.at("rcpt", say("550 5.1.1 No such user"), nth=1)
         server.at("rcpt", say("550 Mailbox unavailable"), nth=2)
         assert send(db, campaign_id, tmp_path, server.port).counts.refused == 2
-    ports = {"db": db, "clock": SystemClock(), "folder": tmp_path, "retry_after": RETRY}
+    ports: Any = {"db": db, "clock": SystemClock(), "folder": tmp_path, "retry_after": RETRY}
 
     assert retry_refused(campaign_id, **ports) == 1
     with Inbox() as inbox:

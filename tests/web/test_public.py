@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -92,6 +93,7 @@ def test_head_of_a_picture_has_its_length_and_no_body(site: Site) -> None:
     assert answer.headers["content-length"] == "5000"
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "name",
     [
@@ -147,7 +149,7 @@ def test_health_says_that_the_database_answers(site: Site, db: Database) -> None
 
 
 def test_a_site_below_a_path_answers_there_and_at_its_root(
-    open_site, story: Story  # type: ignore[no-untyped-def]
+    open_site: Callable[..., Site], story: Story
 ) -> None:
     below = open_site(site_url=ORIGIN + "/news")
 

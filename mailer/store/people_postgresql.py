@@ -1,0 +1,99 @@
+"""Moving people by the thousand on PostgreSQL: where its SQL, or the way to it, is its own.
+
+What arrives comes by COPY into temporary tables, which go with the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+# What a person's fields become when a row's are laid over them; null takes a field away.
+LAID_OVER = "CAST(jsonb_strip_nulls(CAST(p.fields AS jsonb) || a.fields) AS json)"
+FIELDS_CHANGE = (
+    "(jsonb_strip_nulls(CAST(p.fields AS jsonb) || a.fields) <> CAST(p.fields AS jsonb))"
+)
+NEW_FIELDS = "CAST(jsonb_strip_nulls(a.fields) AS json)"
+AS_FIELDS = "CAST(:fields AS jsonb)"
+LANGUAGE_CHANGES = "(a.language IS NOT NULL AND a.language IS DISTINCT FROM p.language)"
+STAND_BACK = 0.0  # rows are locked one by one: nobody waits for the whole database
+
+_COLUMNS = "key, address, hash, language, rank, ceiling, fields"
+
+
+def prepare(connection: Connection) -> None:
+    """Makes the tables for what arrives. Keys compare by their bytes, as on SQLite."""
+    with connection.begin():
+        for table in ("loaded", "arrival"):
+            connection.exec_driver_sql(
+                f'CREATE TEMP TABLE {table} (n bigserial PRIMARY KEY, key text COLLATE "C",'
+                " address text, hash bytea, language text, rank integer, ceiling integer,"
+                " fields jsonb)"
+            )
+        connection.exec_driver_sql(
+            "CREATE TEMP TABLE slice (n bigint, subscriber_id bigint, is_new boolean, fate text,"
+            " changed boolean, lowered boolean, agrees boolean)"
+        )
+
+
+def load(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Appends rows of key, address, hash, language, rank, ceiling, fields."""
+    statement = f"COPY loaded ({_COLUMNS}) FROM STDIN"
+    with connection.begin():
+        driver: Any = connection.connection.driver_connection
+        try:
+            with driver.cursor() as cursor, cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.Error as error:
+            raise DBAPIError(statement, None, error) from error
+
+
+def arrange(connection: Connection) -> None:
+    """Puts what was loaded in the order of its keys, and tells the planner how much it is."""
+    with connection.begin():
+        connection.exec_driver_sql(
+            f"INSERT INTO arrival ({_COLUMNS}) SELECT {_COLUMNS} FROM loaded ORDER BY key, n"
+        )
+        connection.exec_driver_sql("DROP TABLE loaded")
+        connection.exec_driver_sql("ANALYZE arrival")
+
+
+def empty_slice(connection: Connection) -> None:
+    connection.exec_driver_sql("TRUNCATE slice")
+
+
+def number_newcomers(connection: Connection) -> None:
+    """Gives whoever is new an id from the table's own sequence."""
+    connection.execute(
+        text(
+            "UPDATE slice SET subscriber_id = nextval(pg_get_serial_sequence('subscriber', 'id'))"
+            " WHERE is_new AND fate <> 'suppressed'"
+        )
+    )
+
+
+def recognise_latecomers(connection: Connection) -> None:
+    """Whoever was added by somebody else since the slice was read keeps the id they have."""
+    connection.execute(
+        text(
+            "UPDATE slice SET subscriber_id = p.id, is_new = false"
+            " FROM arrival a JOIN subscriber p ON p.key = a.key"
+            " WHERE slice.is_new AND a.n = slice.n AND p.id <> slice.subscriber_id"
+        )
+    )
+
+
+def hurry(connection: Connection) -> None:
+    """Keeps the planner from scanning everybody for each slice: its statistics are older."""
+    connection.execute(
+        text(
+            "SELECT set_config('enable_seqscan', 'off', true),"
+            " set_config('enable_hashjoin', 'off', true),"
+            " set_config('enable_mergejoin', 'off', true)"
+        )
+    )

@@ -1,0 +1,84 @@
+"""Moving people by the thousand on SQLite: where its SQL, or the way to it, is its own.
+
+What arrives lies in temporary tables, that is in a file of this connection's own which has no name
+and goes with the process. Filling it locks nobody out of the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+# What a person's fields become when a row's are laid over them; null takes a field away.
+LAID_OVER = "json_patch(p.fields, a.fields)"
+FIELDS_CHANGE = (
+    "(a.fields <> '{}' AND a.fields <> p.fields"
+    " AND json_patch(p.fields, a.fields) <> json(p.fields))"
+)
+NEW_FIELDS = "CASE WHEN instr(a.fields, 'null') THEN json_patch('{}', a.fields) ELSE a.fields END"
+AS_FIELDS = ":fields"
+LANGUAGE_CHANGES = "(a.language IS NOT NULL AND a.language IS NOT p.language)"
+# While others wait for the one write lock, how long to stand back after holding it.
+STAND_BACK = 0.1  # of the time that it was held
+
+_COLUMNS = "key, address, hash, language, rank, ceiling, fields"
+
+
+def prepare(connection: Connection) -> None:
+    """Makes the tables for what arrives. The temporary file is not held in memory."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA temp_store = FILE")
+    driver.execute("PRAGMA temp.journal_mode = OFF")
+    driver.execute("PRAGMA temp.cache_size = -32768")
+    with connection.begin():
+        for table in ("loaded", "arrival"):
+            connection.exec_driver_sql(
+                f"CREATE TEMP TABLE {table} (n INTEGER PRIMARY KEY, key TEXT, address TEXT,"
+                " hash BLOB, language TEXT, rank INTEGER, ceiling INTEGER, fields TEXT)"
+            )
+        connection.exec_driver_sql(
+            "CREATE TEMP TABLE slice (n INTEGER PRIMARY KEY, subscriber_id INTEGER,"
+            " is_new INTEGER, fate TEXT, changed INTEGER, lowered INTEGER, agrees INTEGER)"
+        )
+
+
+def load(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Appends rows of key, address, hash, language, rank, ceiling, fields."""
+    with connection.begin():
+        connection.exec_driver_sql(
+            f"INSERT INTO loaded ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+        )
+
+
+def arrange(connection: Connection) -> None:
+    """Puts what was loaded in the order of its keys, so that indexes are met page by page."""
+    with connection.begin():
+        connection.exec_driver_sql(
+            f"INSERT INTO arrival ({_COLUMNS}) SELECT {_COLUMNS} FROM loaded ORDER BY key, n"
+        )
+        connection.exec_driver_sql("DROP TABLE loaded")
+
+
+def empty_slice(connection: Connection) -> None:
+    connection.exec_driver_sql("DELETE FROM slice")
+
+
+def number_newcomers(connection: Connection) -> None:
+    """Gives whoever is new an id. Nobody else writes while this transaction lasts."""
+    connection.execute(
+        text(
+            "UPDATE slice SET subscriber_id = n - (SELECT min(n) FROM slice) + 1"
+            " + (SELECT COALESCE(max(id), 0) FROM subscriber)"
+            " WHERE is_new AND fate <> 'suppressed'"
+        )
+    )
+
+
+def recognise_latecomers(connection: Connection) -> None:
+    """Nobody can have been added by somebody else meanwhile."""
+
+
+def hurry(connection: Connection) -> None:
+    """Nothing to set: the planner needs no hint here."""

@@ -1,0 +1,425 @@
+"""A compiled message merges any person's values into bytes that decode to what was meant."""
+
+from __future__ import annotations
+
+import dataclasses
+import email
+import html as stdlib_html
+import re
+from email.message import Message
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.errors import InputError
+from mailer.message.compiled import CompiledMessage, MergeError, compile_message
+from mailer.message.mailbox import HeaderError, NonAsciiLocalPartError
+from mailer.model.words import FieldKind
+from tests.message.letters import FIELDS, LETTERHEAD, ZOE, Pen, letter, rendition
+
+AWKWARD = ["", " ", ".", "..", "From ", "=", "=20", "{{", "}}", "{% if %}", "{#", "\n", "\n.\n",
+           "\t", "--", "é", "世界", "🙂", "\u2028", "e\u0301", "x" * 80, "<b>&amp;\"'"]  # fmt: skip
+_letters = st.characters(exclude_categories=["Cs", "Cc"])
+values = st.text(_letters, max_size=120) | st.lists(st.sampled_from(AWKWARD), max_size=8).map(
+    "".join
+)
+constants = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="{}<>&[]"), max_size=200
+) | st.lists(
+    st.sampled_from([".", "From ", "=", "\r\n", "\n", " ", "é", "世" * 40, "y" * 90, "a{%b", "{#"]),
+    max_size=8,
+).map("".join)  # fmt: skip
+
+
+def parsed(message: bytes) -> tuple[Message, str, str]:
+    """The standard library's parser, and its decoding of both parts."""
+    found = email.message_from_bytes(message)
+    text, html = list(found.walk())[1:]
+    return found, _decoded(text), _decoded(html)
+
+
+def _decoded(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode().replace("\r\n", "\n")
+
+
+def assert_wire(message: bytes) -> None:
+    """Only CRLF, 7 bit, 76 columns in bodies and 998 in headers, no line that relays spoil."""
+    assert not re.search(rb"(?<!\r)\n|\r(?!\n)|[^\t\r\n -~]", message)
+    head, _, body = message.partition(b"\r\n\r\n")
+    assert max(map(len, head.split(b"\r\n"))) <= 998
+    for line in body.split(b"\r\n"):
+        assert len(line) <= 76
+        assert not line.startswith((b".", b"From "))
+
+
+def meant(value: str) -> str:
+    """What a value prints as: a blank one counts as empty."""
+    return "" if value.isspace() else value
+
+
+@given(constants, constants, values, values, st.booleans())
+def test_merged_then_decoded_is_decoded_then_merged(
+    one: str, two: str, name: str, city: str, resident: bool
+) -> None:
+    pen = Pen()
+    first, opens, second, ends = map(
+        pen.lift, ("{{ first_name }}", "{% if member %}", "{{ city }}", "{% endif %}")
+    )
+    body = f"{one}[{first}]{two}[{opens}{second}{ends}]{one}"
+    written = dataclasses.replace(
+        rendition(), subject=first, text=body, html=f"<p>{body}</p>", slots=tuple(pen.slots)
+    )
+    message = compile_message(written, LETTERHEAD, fields=FIELDS, blank_ok=True)
+    person = {"first_name": name, "city": city, "member": resident}
+    if re.search("[\n\t\u2028]", meant(name)):  # no header can hold it: told at plan time
+        with pytest.raises(MergeError):
+            message.check_values(person)
+        person["first_name"] = name = ""
+    message.check_values(person)
+    wire = message.merge(person, ZOE)
+    _, text, html = parsed(wire)
+
+    assert_wire(wire)
+    lines = [re.sub("\r\n?", "\n", constant) for constant in (one, two)]
+    expected = f"{lines[0]}[{meant(name)}]{lines[1]}[{meant(city) if resident else ''}]{lines[0]}"
+    assert text == expected
+    assert stdlib_html.unescape(re.sub("&(?!amp;|lt;|gt;|quot;|#x27;)", "&amp;", html)) == (
+        f"<p>{expected}</p>"
+    )
+    parts = message.parts(person, ZOE)
+    assert (parts.text, parts.html) == (text, html)
+    assert parts.subject == meant(name).strip(" ")
+
+
+@given(st.text(max_size=60))
+def test_any_text_at_all_is_sent_or_told_at_plan_time(name: str) -> None:
+    message = letter(
+        text="{{ first_name | default('x') }}\n", html="<p title='{{ first_name | title }}'></p>"
+    )
+    person = {"first_name": name, "unused": name}
+    try:
+        message.check_values(person)
+    except MergeError:
+        assert not name.strip()
+    else:
+        assert_wire(message.merge(person, ZOE))
+
+
+def test_controls_and_lone_surrogates_never_reach_a_body() -> None:
+    message = letter(text="{{ city }}\n", html="<p>{{ city }}</p>")
+    parts = message.parts({"city": "a\x00\x1b[1m\x85b\r\nc\rd\ud800e"})
+
+    assert parts.text == "a[1mb\nc\nd\ufffde\n"
+
+
+def test_the_whole_message() -> None:
+    message = letter(
+        subject="News for {{ first_name }}",
+        text="Dear {{ first_name }},\n\nLeave: {{ unsubscribe_url }}\n",
+        html='<p>Dear {{ first_name }}</p><a href="{{ unsubscribe_url }}">Leave</a>\n',
+    )
+
+    expected = (
+        b"Date: Tue, 24 Nov 2026 09:00:00 +0000\r\n"
+        b"From: Tidewater <news@example.org>\r\n"
+        b"Reply-To: office@example.org\r\n"
+        b"To: zoe@example.net\r\n"
+        b"Subject: =?utf-8?q?News_for_Zo=C3=AB?=\r\n"
+        b"Message-ID: <m1@example.org>\r\n"
+        b"List-Id: Harbour news <harbour.example.org>\r\n"
+        b"List-Unsubscribe: <https://example.org/u/AbC-_123>,\r\n"
+        b" <mailto:leave@example.org>\r\n"
+        b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+        b"Feedback-ID: 1:1:list:tidewater\r\n"
+        b"Precedence: bulk\r\n"
+        b"MIME-Version: 1.0\r\n"
+        b"Content-Type: multipart/alternative;\r\n"
+        b' boundary="%(b)s"\r\n'
+        b"\r\n"
+        b"--%(b)s\r\n"
+        b'Content-Type: text/plain; charset="utf-8"\r\n'
+        b"Content-Transfer-Encoding: quoted-printable\r\n"
+        b"\r\n"
+        b"Dear =\r\nZo=C3=AB=\r\n,\r\n\r\nLeave: =\r\nhttps://example.org/u/AbC-_123=\r\n\r\n"
+        b"\r\n"
+        b"--%(b)s\r\n"
+        b'Content-Type: text/html; charset="utf-8"\r\n'
+        b"Content-Transfer-Encoding: quoted-printable\r\n"
+        b"\r\n"
+        b'<p>Dear =\r\nZo=C3=AB=\r\n</p><a href=3D"=\r\nhttps://example.org/u/AbC-_123=\r\n'
+        b'">Leave</a>\r\n'
+        b"\r\n"
+        b"--%(b)s--\r\n"
+    ) % {b"b": message.boundary.encode()}
+    assert message.merge({"first_name": "Zoë"}, ZOE) == expected
+
+
+def test_other_scripts_go_as_base64_and_come_back() -> None:
+    message = letter(
+        text="Здравствуйте, {{ first_name }}!\n" * 9,
+        html="<p>Здравствуйте, {{ first_name }}!</p>\n" * 9,
+    )
+    wire = message.merge({"first_name": "Анна\nМария"}, ZOE)
+    _, text, html = parsed(wire)
+
+    assert_wire(wire)
+    assert wire.count(b"Content-Transfer-Encoding: base64\r\n") == 2
+    assert text == "Здравствуйте, Анна\nМария!\n" * 9
+    assert html == "<p>Здравствуйте, Анна\nМария!</p>\n" * 9
+    assert message.parts({"first_name": "Анна\nМария"}).text == text
+
+
+def test_each_part_takes_the_shorter_encoding() -> None:
+    message = letter(text="Здравствуйте!\n" * 9, html="<p>plain</p>" * 9)
+
+    assert (message.text.encoding, message.html.encoding) == ("base64", "quoted-printable")
+
+
+def test_a_frozen_message_thaws_to_the_same_bytes() -> None:
+    message = letter(
+        subject="For {{ first_name | default('you') }}",
+        preheader="{{ city | default('') }}",
+        text="{% for t in topics %}{{ t }}, {% endfor %}{{ visits | number('1,234') }}\n",
+        html="<!--{% if born > '2000-01-01' %}-->Привет! {{ born | date('%B') }}<!--{% endif %}-->",
+        web_html="<p>{{ city | default_web('here') }}</p>",
+    )
+    thawed = CompiledMessage.load(message.dump())
+    person = {"topics": ["a", "b"], "visits": 1234, "born": "2001-02-03", "city": "é"}
+
+    assert thawed == message
+    assert thawed.dump() == message.dump()
+    assert thawed.merge(person, ZOE) == message.merge(person, ZOE)
+    assert thawed.web_page() == message.web_page() == "<p>here</p>"
+    assert thawed.names == {"first_name", "city", "topics", "visits", "born"}
+
+
+def test_a_frozen_message_of_another_format_is_refused() -> None:
+    with pytest.raises(InputError, match="another version"):
+        CompiledMessage.load(letter().dump().replace('"format": 1', '"format": 99'))
+
+
+@pytest.mark.parametrize(
+    ("written", "person", "printed"),
+    [
+        ("{{ first_name | default('reader') }}", {}, "reader"),
+        ("{{ first_name | default('reader') }}", {"first_name": None}, "reader"),
+        ("{{ first_name | default('reader') }}", {"first_name": "  "}, "reader"),
+        ("{{ first_name | default('reader') }}", {"first_name": "Zoë"}, "Zoë"),
+        ("{{ first_name | default('') }}", {}, ""),
+        ("{{ first_name | default(city) | default('x') }}", {"city": "Bern"}, "Bern"),
+        ("{{ first_name or city }}", {"city": "Bern"}, "Bern"),
+        ("{{ first_name | title }}", {"first_name": "anne-marie O'NEILL d’arcy"},
+         "Anne-Marie O'Neill D’Arcy"),
+        ("{{ first_name | title }}", {"first_name": "DON'T ßtraße 3rd"}, "Don't Sstraße 3Rd"),
+        ("{{ first_name | upper }}", {"first_name": "zoë"}, "ZOË"),
+        ("{{ first_name | lower | default_web('x') }}", {"first_name": "ZOË"}, "zoë"),
+        ("{{ visits }}", {"visits": 0}, "0"),
+        ("{{ visits | default('none') }}", {"visits": 0}, "0"),
+        ("{{ visits }}", {"visits": 2.50}, "2.5"),
+        ("{{ visits | number('1,234.50') }}", {"visits": 1234.5}, "1,234.50"),
+        ("{{ visits | number | default('none') }}", {}, "none"),
+        ("{{ born | date('%-d %B %Y') }}", {"born": "2001-02-03"}, "3 February 2001"),
+        ("{{ born }}", {"born": "2001-02-03"}, "2001-02-03"),
+        ("{% if member %}a{% else %}b{% endif %}", {"member": False}, "b"),
+        ("{% if member == false %}a{% else %}b{% endif %}", {"member": False}, "a"),
+        ("{% if not city %}a{% elif city == 'Bern' %}b{% else %}c{% endif %}", {}, "a"),
+        ("{% if not city %}a{% elif city == 'Bern' %}b{% else %}c{% endif %}", {"city": "Bern"},
+         "b"),
+        ("{% if not city %}a{% elif city == 'Bern' %}b{% else %}c{% endif %}", {"city": "B"}, "c"),
+        ("{% if visits > 3 %}a{% else %}b{% endif %}", {}, "b"),
+        ("{% if visits <= 3 %}a{% else %}b{% endif %}", {}, "b"),
+        ("{% if 1 < visits <= 3 %}a{% else %}b{% endif %}", {"visits": 3}, "a"),
+        ("{% if visits == -1 %}a{% else %}b{% endif %}", {"visits": -1}, "a"),
+        ("{% if born < '2000-01-01' %}a{% else %}b{% endif %}", {"born": "1999-12-31"}, "a"),
+        ("{% if born < '2000-01-01' %}a{% else %}b{% endif %}", {}, "b"),
+        ("{% if 'x' in topics %}a{% else %}b{% endif %}", {"topics": ["w", "x"]}, "a"),
+        ("{% if 'x' in topics %}a{% else %}b{% endif %}", {}, "b"),
+        ("{% if 'x' not in topics %}a{% else %}b{% endif %}", {"topics": ["w"]}, "a"),
+        ("{% if city in ['Bern', 'Basel'] %}a{% else %}b{% endif %}", {"city": "Basel"}, "a"),
+        ("{% if 'er' in city %}a{% else %}b{% endif %}", {"city": "Bern"}, "a"),
+        ("{% if city in 'Bern' %}a{% else %}b{% endif %}", {}, "b"),
+        ("{% for t in topics %}{{ t }}{% if t == 'a' %}!{% endif %}{% endfor %}",
+         {"topics": ["a", " ", "b"]}, "a!b"),
+        ("{% for t in topics %}{{ t }}{% endfor %}", {}, ""),
+        ("{{ email }} {{ list }} {{ campaign }} {{ web_url }}", {"email": "x"},
+         "zoe@example.net Harbour news november https://example.org/w/abc"),
+        ("{{ unsubscribe_url }}", {}, "https://example.org/u/AbC-_123"),
+        ("{{ preferences_url }}", {}, "https://example.org/p/AbC-_123"),
+        ("{{ city }} https://x.example/?c={{ city }}", {"city": "a b/é"}, "a b/é https://x.example/?c=a%20b%2F%C3%A9"),
+    ],
+)  # fmt: skip
+def test_what_prints(written: str, person: dict[str, object], printed: str) -> None:
+    message = letter(text=written)
+    message.check_values(person)
+
+    assert message.parts(person, ZOE).text == printed
+
+
+@pytest.mark.parametrize(
+    ("written", "person", "reason"),
+    [
+        ("{{ first_name }}", {}, "empty"),
+        ("{{ first_name }}", {"first_name": " \t"}, "empty"),
+        ("{{ first_name | title }}", {"first_name": None}, "empty"),
+        ("{{ first_name | default(city) }}", {}, "empty"),
+        ("{{ first_name | default_web('x') }}", {}, "empty"),
+        ("{{ visits | number }}", {}, "empty"),
+        ("{{ visits | number }}", {"visits": "twelve"}, "not_a_number"),
+        ("{{ visits }}", {"visits": "12"}, "not_a_number"),
+        ("{{ visits }}", {"visits": True}, "not_a_number"),
+        ("{{ visits }}", {"visits": float("inf")}, "not_a_number"),
+        ("{{ visits }}", {"visits": float("nan")}, "not_a_number"),
+        ("{{ visits }}", {"visits": 10**400}, "not_a_number"),
+        ("{% if visits > 3 %}a{% endif %}", {"visits": [1]}, "not_a_number"),
+        ("{{ born | date('%Y') }}", {"born": "2001-02-30"}, "not_a_date"),
+        ("{{ born }}", {"born": "yesterday"}, "not_a_date"),
+        ("{{ born }}", {"born": 2001}, "not_a_date"),
+        ("{% if member %}a{% endif %}", {"member": "yes"}, "not_yes_or_no"),
+        ("{% for t in topics %}{{ t }}{% endfor %}", {"topics": "abc"}, "not_a_list"),
+        ("{% for t in topics %}{{ t }}{% endfor %}", {"topics": [1]}, "not_a_list"),
+        ("{{ first_name }}", {"first_name": ["a"]}, "not_text"),
+        ("{{ first_name | upper }}", {"first_name": {"a": 1}}, "not_text"),
+        ("{{ first_name }}", {"first_name": True}, "not_text"),
+        ("{{ first_name | lower }}", {"first_name": True}, "not_text"),
+    ],
+)
+def test_what_can_not_print(written: str, person: dict[str, object], reason: str) -> None:
+    message = letter(text=written)
+    with pytest.raises(MergeError) as caught:
+        message.check_values(person)
+
+    assert caught.value.reason == reason
+    assert caught.value.fault.file == "issue.md"
+    assert caught.value.slot.line == 1
+    assert {error.reason for error in message.errors(person)} == {reason}
+    with pytest.raises(MergeError):
+        message.merge(person, ZOE)
+
+
+def test_all_errors_of_a_person_are_found_with_lines_and_names() -> None:
+    message = letter(
+        subject="{{ first_name }}",
+        text="{{ first_name | title }}\n{{ visits | number }}\n{{ city }}\n",
+        html="{% if member %}{{ city }}{% endif %}",
+    )
+    errors = message.errors({"first_name": "a\nb", "visits": "x", "member": False})
+
+    assert [(error.slot.line, error.reason, error.names) for error in errors] == [
+        (1, "control_character", ("first_name",)),
+        (3, "not_a_number", ("visits",)),
+        (4, "empty", ("city",)),
+    ]
+    assert message.errors({"first_name": "a", "visits": 1, "city": "b"}) == []
+
+
+def test_blank_ok_prints_nothing_for_an_empty_field_and_still_refuses_a_wrong_one() -> None:
+    message = letter(text="[{{ city }}{{ visits }}]", web_html="[{{ city }}]", blank_ok=True)
+    message.check_values({})
+
+    assert message.parts({}).text == "[]"
+    assert message.web_page() == "[]"
+    with pytest.raises(MergeError):
+        message.check_values({"visits": "x"})
+
+
+def test_every_fault_is_told_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        letter(
+            letterhead=dataclasses.replace(LETTERHEAD, feedback_id="wrong"),
+            subject="{{ frist_name }}",
+            text="{% if city %}",
+            html="<style>{{ city }}</style><p title='{% if city %}'>{% endif %}",
+            web_html="{{ city }}",
+        )
+
+    told = str(caught.value)
+    assert "issue.md:1: There is no field `frist_name`." in told
+    assert "issue.md:2: `{% if city %}` never closes." in told
+    assert "issue.md:3: `city` can't stand in <style>." in told
+    assert "issue.md:4: `{% if city %}` closes in another place than where it opened." in told
+    assert "issue.md:6: `city` shows nothing in the web version." in told
+    assert "can't be a Feedback-ID" in told
+
+
+def test_a_default_that_is_no_web_address_is_a_fault_of_the_web_version() -> None:
+    page = "<a href=\"{{ website | default('example.org') }}\">x</a>"
+    with pytest.raises(InputError, match="is not a web address"):
+        letter(web_html=page)
+
+
+def test_the_web_version_shows_defaults_and_no_person() -> None:
+    message = letter(
+        html="x",
+        web_html="<p>{{ first_name | default('reader') | default_web('friend') }} "
+        "{{ city | default('here') }}{% if email %}!{% endif %} {{ web_url }}"
+        "{% for t in topics %}{{ t }}{% endfor %}</p>",
+    )
+
+    assert message.web_page() == "<p>friend here https://example.org/w/abc</p>"
+
+
+def test_a_service_mail_has_no_list_headers() -> None:
+    service = dataclasses.replace(LETTERHEAD, bulk=False, mark="[test]")
+    message = letter(letterhead=service, subject="Tide {{ city }}")
+    found, _, _ = parsed(message.merge({"city": "é"}, dataclasses.replace(ZOE, unsubscribe_url="")))
+
+    assert not [name for name in found if name.startswith("List-")]
+    assert found["Precedence"] is None
+    assert message.parts({"city": "é"}).subject == "[test] Tide é"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"to": "a@b.example\r\nBcc: x@example.org"},
+        {"to": "a b@example.org"},
+        {"to": ""},
+        {"message_id": "<a@example.org>"},
+        {"message_id": "a@example.org>\r\nX: y"},
+        {"message_id": "a"},
+        {"message_id": "a" * 500 + "@example.org"},
+        {"date": "today"},
+        {"date": "Tue, 24 Nov 2026 09:00:00 +0000\n"},
+        {"unsubscribe_url": ""},
+        {"unsubscribe_url": "javascript:alert(1)"},
+        {"unsubscribe_url": "https://example.org/u/a, <https://evil.example>"},
+        {"unsubscribe_url": "https://example.org/u/a\r\n"},
+        {"unsubscribe_url": "https://example.org/" + "a" * 1000},
+        {"unsubscribe_mailto": "leave@example.org"},
+    ],
+)
+def test_what_can_not_stand_in_a_persons_headers(wrong: dict[str, str]) -> None:
+    with pytest.raises(HeaderError):
+        letter().merge({}, dataclasses.replace(ZOE, **wrong))
+
+
+def test_an_address_is_written_with_a_labels_or_refused_by_name() -> None:
+    hello = letter()
+
+    assert b"\r\nTo: zoe@xn--bcher-kva.example\r\n" in hello.merge(
+        {}, dataclasses.replace(ZOE, to="zoe@bücher.example")
+    )
+    with pytest.raises(NonAsciiLocalPartError):
+        hello.merge({}, dataclasses.replace(ZOE, to="zoë@example.org"))
+
+
+def test_the_boundary_comes_from_the_seed_alone() -> None:
+    again = dataclasses.replace(LETTERHEAD, sender=LETTERHEAD.sender, seed=LETTERHEAD.seed)
+    other = dataclasses.replace(LETTERHEAD, seed="campaign 1, variant 2")
+
+    assert letter().merge({}, ZOE) == letter(letterhead=again, subject="Harbour news").merge(
+        {}, ZOE
+    )
+    assert letter().boundary != letter(letterhead=other).boundary
+
+
+def test_a_field_named_like_a_built_in_name_does_not_hide_it() -> None:
+    message = compile_message(
+        rendition(text="{{ email }}"), LETTERHEAD, fields={**FIELDS, "email": FieldKind.number}
+    )
+
+    assert message.names == frozenset()
+    assert message.parts({"email": 3}, ZOE).text == "zoe@example.net"
