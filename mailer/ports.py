@@ -8,7 +8,17 @@ from typing import Protocol
 
 from mailer.smtp.exchange import Observer, Outgoing, Source
 
-__all__ = ["Clock", "FirstFiles", "Folder", "NewFolder", "Observer", "Outgoing", "Source", "Transport"]
+__all__ = [
+    "Clock",
+    "FirstFiles",
+    "Folder",
+    "NewFolder",
+    "Observer",
+    "Outgoing",
+    "Rejects",
+    "Source",
+    "Transport",
+]
 
 
 class Clock(Protocol):
@@ -44,6 +54,22 @@ class NewFolder(Protocol):
 
         Raises InputError when it exists already or can't be written.
         """
+
+
+class Rejects(Protocol):
+    """Where the rows go that an import refuses."""
+
+    def begin(self, columns: Sequence[str]) -> None:
+        """Names the columns, before the first row."""
+
+    def add(self, cells: Sequence[str]) -> None:
+        """Adds one row. Raises StoppedError when the disk is full."""
+
+    def finish(self) -> str | None:
+        """Completes the file; its path for people, or None when nothing was refused."""
+
+    def discard(self) -> None:
+        """Takes away what was not finished. After ``finish`` it does nothing."""
 
 
 class Folder(Protocol):

@@ -1,4 +1,4 @@
-"""Makes rows for tests, one small function a noun; what a test does not care about has a default."""
+"""Makes rows for tests, one small function a noun; what a test does not mention has a default."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ def subscribe(
 def suppress(db: Database, address: str, reason: str = "complaint") -> None:
     with db.write() as connection:
         hashed = suppression_hash(connection, parse_address(address).key)
-        connection.execute(
-            insert(Suppression), {"hash": hashed, "reason": reason, "at": THEN}
-        )
+        connection.execute(insert(Suppression), {"hash": hashed, "reason": reason, "at": THEN})
 
 
 def make_campaign(
@@ -144,9 +142,7 @@ def make_picture(
     with db.write() as connection:
         connection.execute(insert(StoredPicture), {"name": name, "data": data})
         if campaign_id is not None:
-            connection.execute(
-                insert(CampaignPicture), {"campaign_id": campaign_id, "name": name}
-            )
+            connection.execute(insert(CampaignPicture), {"campaign_id": campaign_id, "name": name})
     return name
 
 

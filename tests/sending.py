@@ -10,7 +10,12 @@ from typing import Any
 
 from mailer.adapters.clock import SystemClock
 from mailer.adapters.smtp_transport import SmtpTransport
-from mailer.message.compiled import Letterhead, compile_message
+from mailer.message.compiled import (
+    CompiledMessage,
+    Letterhead,
+    PersonHeaders,
+    compile_message,
+)
 from mailer.message.links import KeyRing
 from mailer.message.mailbox import Mailbox
 from mailer.model.words import Counts, Rendition, Slot, SlotKind
@@ -49,10 +54,7 @@ def plan_letters(db: Database, people: int, *, slug: str = "edition", **frozen: 
     return plan_for(db, ids, list_id, slug=slug, **frozen)
 
 
-def plan_for(
-    db: Database, people: Mapping[int, str], list_id: int, *, slug: str = "edition", **frozen: Any
-) -> int:
-    """Plans LETTER for these people (id → address)."""
+def compiled_letter(rendition: Rendition = LETTER, slug: str = "edition") -> CompiledMessage:
     letterhead = Letterhead(
         sender=Mailbox("Harbour News", "news@example.org"),
         seed=slug,
@@ -61,13 +63,40 @@ def plan_for(
         campaign=slug,
         web_url=f"{SITE}/w/{slug}",
     )
-    compiled = compile_message(LETTER, letterhead, fields={})
+    return compile_message(rendition, letterhead, fields={})
+
+
+def merged(rendition: Rendition = LETTER) -> bytes:
+    """One reader's bytes, with links as long as real ones."""
+    link = f"{SITE}/u/{'x' * 36}"
+    person = PersonHeaders(
+        to="p-1000@example1.org",
+        message_id=f"{'x' * 28}@example.org",
+        date="Tue, 24 Nov 2026 09:00:00 +0000",
+        unsubscribe_url=link,
+        preferences_url=link,
+        email="p-1000@example1.org",
+    )
+    return compiled_letter(rendition).merge({}, person)
+
+
+def plan_for(
+    db: Database,
+    people: Mapping[int, str],
+    list_id: int,
+    *,
+    slug: str = "edition",
+    rendition: Rendition = LETTER,
+    **frozen: Any,
+) -> int:
+    """Plans a letter for these people (id → address)."""
+    compiled = compiled_letter(rendition, slug)
     content = planning.Content(
         issue=slug,
         folder=".",
         content_hash="",
         list_id=list_id,
-        subject=LETTER.subject,
+        subject=rendition.subject,
         web_key=slug,
         frozen={
             "again": False,

@@ -403,8 +403,12 @@ class _Session:
             raise ValueError("TLS needs a certificate")
         self.buffer = b""
         plain = self.sock
-        self.sock = self.server.certificate.context().wrap_socket(plain, server_side=True)
-        self.server.swap(plain, self.sock)
+        secure = self.server.certificate.context().wrap_socket(
+            plain, server_side=True, do_handshake_on_connect=False
+        )
+        self.sock = secure
+        self.server.swap(plain, secure)
+        secure.do_handshake()
         self.secure = True
 
 

@@ -95,6 +95,7 @@ class DirectoryFolder:
             )
         try:
             path = (self._real / name).resolve()
+            ordinary = not path.exists() or path.is_file() or path.is_dir()
         except (OSError, ValueError, RuntimeError) as error:  # a circle of links, a name too long
             raise InputError(Fault("This name leads nowhere.", self.where(name[:200]))) from error
         if not path.is_relative_to(self._real):
@@ -105,7 +106,7 @@ class DirectoryFolder:
                     hint="Put a copy of the file into the folder.",
                 )
             )
-        if path.exists() and not path.is_file() and not path.is_dir():
+        if not ordinary:  # a pipe would keep us waiting
             raise InputError(Fault("This is no ordinary file.", self.where(name)))
         return path
 

@@ -48,10 +48,11 @@ class RejectsFile:
             self._part.replace(self._path)
         except OSError as error:
             raise self._stopped(error) from error
+        self._file = None
         return str(self._path)
 
     def discard(self) -> None:
-        """Takes a half-written file away."""
+        """Takes a half-written file away; a finished one stays."""
         if self._file is not None:
             self._file.close()
             self._part.unlink(missing_ok=True)

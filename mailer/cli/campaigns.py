@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -145,6 +143,8 @@ def test(
     to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="Who gets the copy.")],
 ) -> None:
     """Send one marked copy, outside of the ledger. Its links change nothing."""
+    import asyncio
+
     from mailer.usecases.send_test_copy import send_campaign_copy
 
     with screen.opened() as mailer:
@@ -275,6 +275,8 @@ def _reopened(mailer: Mailer, name: str, people: int, what: str) -> None:
 
 
 def _send(name: str, *, yes: bool, wait: str) -> None:
+    import asyncio
+
     from mailer.settings import seconds
     from mailer.usecases.show_campaign import show_campaign
 
@@ -304,6 +306,9 @@ def _send(name: str, *, yes: bool, wait: str) -> None:
 
 async def _until_stopped(mailer: Mailer, name: str, max_wait: float, progress: Any) -> SendReport:
     """Sends; SIGINT and SIGTERM stop it cleanly: what is on the wire is finished first."""
+    import asyncio
+    import signal
+
     from mailer.usecases.send_campaign import send_campaign
 
     stop = asyncio.Event()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -116,6 +115,8 @@ def test(
     ] = None,
 ) -> None:
     """Send one marked copy; no plan is needed, and its links change nothing."""
+    import asyncio
+
     from mailer.usecases.send_test_copy import send_issue_copy
 
     with screen.opened() as mailer:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from mailer import __version__
@@ -67,13 +66,13 @@ def run(arguments: Sequence[str]) -> int:
         return 3
     try:
         result = app(args=in_front(arguments), prog_name="mailer", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        screen.say(error.format_message())
-        return 2
-    except click.ClickException as error:
-        error.show()
+    except typer.TyperException as error:  # wrong usage; or no command at all: its help
+        context = getattr(error, "ctx", None)
+        screen.complain(error.format_message())
+        if context is not None and not str(error).startswith("Usage"):
+            screen.complain(f"`{context.command_path} --help` shows what it takes.")
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         screen.complain("Interrupted.")
         return 130
     except MailerError as error:

@@ -164,7 +164,7 @@ class _Check:
                     "picture-missing",
                     f"A picture has no address (alternative text: {image.get('alt') or 'none'}).",
                     None,
-                    "The layout must give it a `src`; the engine has icons for a few networks only.",
+                    "The layout must give it a `src`; the engine has few icons.",
                 )
 
     def _links(self, root: etree._Element) -> None:

@@ -223,7 +223,9 @@ class _Renderer:
         blocks = ""
         for one in filled:
             piece = templates.render(one.kind.text, TEXT, {**self.common, **one.values.text})
-            piece = tidy(piece) + "\n"
+            piece = tidy(piece)
+            if not self.lifter.only_tags(piece.rstrip("\n").rpartition("\n")[2]):
+                piece += "\n"
             if one.when is not None:  # a tag's line goes away whole, and the blank one stays
                 piece = f"{one.when[0].sentinel}\n{piece}{one.when[1].sentinel}\n"
             blocks += piece

@@ -7,7 +7,7 @@ Nothing is evaluated here: what an expression means is the message's business.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -223,51 +223,41 @@ def check_nesting(
     *,
     place: str,
     remedy: str = "Close it there, or put both tags on lines of their own around whole blocks.",
-    on_open: Callable[[Slot], Fault] | None = None,
-) -> bool:
-    """Reports each tag that does not close within one place: a paragraph, a heading, a value."""
-    opened: list[Slot] = []
-    before = len(faults)
+    told: Iterable[Slot] = (),
+) -> list[Slot]:
+    """Reports each tag that does not close within one place: a paragraph, a heading, a value.
+
+    ``told`` are tags that opened before this place, and were reported. Returns what is left open.
+    """
+    before = list(told)
+    opened = list(before)
     for slot in slots:
         if slot.kind is not SlotKind.tag:
             continue
         word = slot.source.split(None, 1)[0] if slot.source else ""
         if word in OPENERS:
             opened.append(slot)
-        elif word in _MIDDLES or word in _CLOSERS:
-            wanted = _CLOSERS.get(word) or _MIDDLES[word]
-            fits = opened and (
-                opened[-1].source.split(None, 1)[0] == wanted
-                or (word == "else" and opened[-1].source.startswith("for"))
-            )
-            if not fits:
-                faults.append(
-                    _at(
-                        slot, f"`{{% {word} %}}` closes nothing in {place} where it stands.", remedy
-                    )
-                )
-            elif word in _CLOSERS:
-                opened.pop()
-        else:
-            faults.append(
-                _at(
-                    slot,
-                    f"`{{% {word[:40]} %}}` can't be used in an issue.",
-                    "There are `if`, `elif`, `else`, `endif`, `for` and `endfor`.",
-                )
-            )
+        elif word not in _MIDDLES and word not in _CLOSERS:
+            known = "There are `if`, `elif`, `else`, `endif`, `for` and `endfor`."
+            faults.append(_at(slot, f"`{{% {word[:40]} %}}` can't be used in an issue.", known))
+        elif not opened or not _answers(word, opened[-1]):
+            message = f"`{{% {word} %}}` closes nothing in {place} where it stands."
+            faults.append(_at(slot, message, remedy))
+        elif word in _CLOSERS:
+            opened.pop()
     for slot in opened:
-        if on_open is not None:
-            faults.append(on_open(slot))
-            continue
-        faults.append(
-            _at(
-                slot,
-                f"`{{% {slot.source[:60]} %}}` does not close in {place} where it opened.",
-                remedy,
-            )
-        )
-    return len(faults) == before
+        if slot not in before:
+            shown = f"`{{% {slot.source[:60]} %}}`"
+            message = f"{shown} does not close in {place} where it opened."
+            faults.append(_at(slot, message, remedy))
+    return opened
+
+
+def _answers(word: str, opened: Slot) -> bool:
+    """Says whether a tag belongs to the one that opened last."""
+    kind = opened.source.split(None, 1)[0]
+    wanted = _CLOSERS.get(word) or _MIDDLES[word]
+    return kind == wanted or (word == "else" and kind == "for")
 
 
 def _at(slot: Slot, message: str, hint: str) -> Fault:

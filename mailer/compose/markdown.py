@@ -15,8 +15,8 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 
 from mailer.compose.directives import Body
-from mailer.compose.lifting import Lifter, check_nesting
 from mailer.compose.joining import SLOT_TAGS, join_lists
+from mailer.compose.lifting import Lifter, check_nesting
 from mailer.compose.links import trouble_with
 from mailer.errors import Fault
 from mailer.model.words import Slot, SlotKind
@@ -39,6 +39,7 @@ class Markdown:
     def __init__(self, language: str, lifter: Lifter, faults: list[Fault]) -> None:
         self.lifter = lifter
         self.faults = faults
+        self.left_open: list[Slot] = []  # by the plain Markdown so far
         self._engine = _engine(language.split("-")[0].lower())
 
     def parse(self, body: Body, *, on_open: str = "") -> Parsed:
@@ -132,6 +133,7 @@ class _Judge:
     def __init__(self, markdown: Markdown, body: Body, on_open: str) -> None:
         self.lifter = markdown.lifter
         self.faults = markdown.faults
+        self.markdown = markdown
         self.body = body
         self.remedy = on_open
 
@@ -150,7 +152,13 @@ class _Judge:
             elif token.content:
                 self._closed(token.content, "the code block")
         if self.remedy:
-            check_nesting(levels[0], self.faults, place="the text", remedy=self.remedy)
+            self.markdown.left_open = check_nesting(
+                levels[0],
+                self.faults,
+                place="the text",
+                remedy=self.remedy,
+                told=self.markdown.left_open,
+            )
         else:
             check_nesting(levels[0], self.faults, place="the block")
 

@@ -14,7 +14,7 @@ from mailer.compose.directives import Block, Option
 from mailer.compose.layout import BlockKind, OptionKind
 from mailer.compose.lifting import Lifter, check_nesting
 from mailer.compose.markdown import Markdown, trouble_with_lifted
-from mailer.compose.names import did_you_mean
+from mailer.compose.names import did_you_mean, nearest
 from mailer.compose.pictures import prepare
 from mailer.compose.text import References, inline_text
 from mailer.errors import Fault, InputError
@@ -97,8 +97,10 @@ class OptionReader:
         decorative = any(each.type == "picture" for each in kind.options.values())
         if decorative:
             known.append("decorative")
+        meant: set[str | None] = set()
         for name, option in block.options.items():
             if name not in known:
+                meant.add(nearest(name, known))
                 self._fault(
                     f"The block `{block.name}` takes no `{name}`.",
                     option.line,
@@ -109,7 +111,7 @@ class OptionReader:
             if written is None and wanted.default is not None:
                 written = Option(wanted.default, block.line)
             if written is None or (written.value == "" and wanted.type != "text"):
-                if wanted.required:
+                if wanted.required and name not in meant:
                     self._fault(
                         f"The block `{block.name}` needs `{name}`.",
                         block.line,

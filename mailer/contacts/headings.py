@@ -102,6 +102,15 @@ def field_name(heading: str) -> str:
     return name if name.isidentifier() else f"_{name}"
 
 
+def slug(name: str) -> str:
+    """A list's name as it stands in addresses and in List-Id: small ASCII letters, digits, ``-``.
+
+    At most 60 characters, so that it fits a label of a domain name; empty when nothing is left.
+    """
+    kept = (c if c.isascii() and c.isalnum() else "-" for c in without_accents(name))
+    return "-".join(part for part in "".join(kept).split("-") if part)[:60].strip("-")
+
+
 def meaning(heading: str) -> str | None:
     """What a heading stands for (``email``, ``first_name``, …), or None when it is not known."""
     return _MEANING.get(squeezed(heading))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as FieldValues
 from json.encoder import encode_basestring
 from typing import NamedTuple
 
-from mailer.contacts.address import AddressError, clean_cell, parse_address
-from mailer.contacts.headings import language_tag, status_word
+from mailer.contacts.address import Address, AddressError, clean_cell, parse_address
+from mailer.contacts.headings import MEANINGS, RESERVED, field_name, language_tag, status_word
 from mailer.contacts.mapping import Mapping
 from mailer.model.words import STATUS_RANK, SubscriptionStatus
 
@@ -93,3 +94,31 @@ def _language(said: str) -> str:
     if tag is None:
         raise RowError(f"“{said[:40]}” is no language tag such as en, fr or pt-BR.")
     return tag
+
+
+def arrival_of(
+    address: Address,
+    fields: FieldValues[str, str],
+    language: str | None,
+    status: SubscriptionStatus,
+) -> Arrival:
+    """A person whom somebody named by hand. Raises RowError for a field that can't be one."""
+    for name, value in fields.items():
+        if name in RESERVED or name in MEANINGS or field_name(name) != name:
+            raise RowError(f"“{name}” can't be the name of a field.")
+        if "\0" in value:
+            raise RowError(f"The value of “{name}” holds a NUL character.")
+    parts = [
+        f"{encode_basestring(name)}:{encode_basestring(value.strip())}"
+        for name, value in fields.items()
+        if value.strip()
+    ]
+    rank = STATUS_RANK[status]
+    return Arrival(
+        address=address.address,
+        key=address.key,
+        language=language,
+        rank=rank,
+        ceiling=rank if rank >= LEAVING else 0,
+        fields="{" + ",".join(parts) + "}",
+    )

@@ -196,8 +196,10 @@ class _Tree:
                 if node.name == "number" and not arguments:
                     arguments = [nodes.Const("")]
                 return self._filter(self._expression(inner), node.name, *arguments)
+            case nodes.List() | nodes.Tuple():
+                return nodes.List([self._expression(item) for item in node.items])
             case _:
-                return node  # a constant, or a list of them
+                return nodes.Const(node.as_const())
 
     def _comparison(self, node: nodes.Compare) -> nodes.Expr:
         left = node.expr

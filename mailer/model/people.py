@@ -122,8 +122,8 @@ class Suppression(SQLModel, table=True):
 class Batch(SQLModel, table=True):
     """One import. ``loading`` until its last update makes it ``done``.
 
-    The same import run again after a crash takes a ``loading`` batch over and goes on
-    behind ``merged``; ``taken`` is the fencing number that stops whoever had it before.
+    The same import run again after a crash takes the batch over and goes on behind ``merged``;
+    ``taken`` is the fencing number that stops whoever had it before.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -131,6 +131,7 @@ class Batch(SQLModel, table=True):
     file: str
     digest: str  # of the file's bytes and of what was asked for; empty: never taken over
     state: str  # a BatchState
+    owner: str  # the process that writes it
     taken: int = 1
     merged: int = 0  # how far in the order of the people's keys
     started_at: datetime

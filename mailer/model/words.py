@@ -26,6 +26,7 @@ class BatchState(StrEnum):
     """The life of an import."""
 
     loading = "loading"  # people are being written, or a process died while writing them
+    stopped = "stopped"  # a process died half-way; the same import completes it
     done = "done"  # whole
 
 

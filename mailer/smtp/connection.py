@@ -50,7 +50,8 @@ class Connection(asyncio.BufferedProtocol):
     envelope, and while the transport is full nothing is added.
     """
 
-    def __init__(self, timeouts: Timeouts) -> None:
+    def __init__(self, timeouts: Timeouts, *, deaf: bool = False) -> None:
+        self._deaf = deaf  # not a byte is read before TLS
         self.machine = Machine()
         self.timeouts = timeouts
         self.transport: asyncio.Transport | None = None
@@ -277,6 +278,11 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a stream transport is needed")
+        if self._ended:  # given up while it was being opened
+            transport.abort()
+            return
+        if self._deaf:
+            transport.pause_reading()
         self.adopt(transport)
 
     def adopt(self, transport: asyncio.Transport) -> None:

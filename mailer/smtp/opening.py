@@ -7,7 +7,6 @@ import ipaddress
 import socket
 import ssl
 from base64 import b64encode
-from contextlib import suppress
 from errno import ECONNREFUSED
 
 from mailer.errors import WireError
@@ -55,14 +54,16 @@ class _Opening:
     def __init__(self, route: Route, timeouts: Timeouts) -> None:
         self.route = route
         self.timeouts = timeouts
-        self.connection = Connection(timeouts)
-        self.encrypted = route.security is Security.tls
+        self.connection = Connection(timeouts, deaf=route.security is Security.tls)
+        self.encrypted = False
 
     def abandon(self) -> None:
         self.connection.abort("the connection is not needed")
 
     async def run(self) -> Connection:
         await self.connect()
+        if self.route.security is Security.tls:
+            await self.handshake()
         await self.greeting()
         await self.ehlo()
         if self.route.security is Security.starttls:
@@ -76,21 +77,13 @@ class _Opening:
 
     async def connect(self) -> None:
         route = self.route
-        context = self.context() if self.encrypted else None
-        limit = self.timeouts.connect + (self.timeouts.tls if context else 0)
+        # An address needs no race between address families.
+        delay = None if _address(route.host) else 0.25
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(self.timeouts.connect):
                 await asyncio.get_running_loop().create_connection(
-                    lambda: self.connection,
-                    route.host,
-                    route.port,
-                    ssl=context,
-                    server_hostname=route.host if context else None,
-                    ssl_handshake_timeout=self.timeouts.tls if context else None,
-                    happy_eyeballs_delay=0.25,
+                    lambda: self.connection, route.host, route.port, happy_eyeballs_delay=delay
                 )
-        except ssl.SSLError as error:
-            raise self.tls_failed(error) from error
         except (OSError, UnicodeError) as error:
             raise OpeningError(
                 f"Can't reach the mail server {route}: {_reason(error)}.",
@@ -129,29 +122,34 @@ class _Opening:
                 stage=Stage.starttls,
                 hint=_SECURITY_HINT,
             )
-        context = self.context()
         replied = await self.ask(Stage.starttls, "STARTTLS\r\n")
         if not replied.reply.positive:
             raise self.refused(replied, "refused STARTTLS", hint=_SECURITY_HINT)
-        if not connection.machine.secured() or connection.transport is None:
+        if not connection.machine.secured():
             raise OpeningError(
                 f"The mail server {self.route} sent bytes ahead of the TLS handshake; "
                 "somebody may be tampering with the connection.",
                 stage=Stage.starttls,
                 hint="Use MAILER_SMTP_SECURITY=tls with the port for it (465).",
             )
+        await self.handshake()
+
+    async def handshake(self) -> None:
+        connection = self.connection
+        if connection.transport is None:
+            raise self.tls_failed(ConnectionError("it closed the connection"))
         try:
             transport = await asyncio.get_running_loop().start_tls(
                 connection.transport,
                 connection,
-                context,
+                self.route.context or system_context(),
                 server_hostname=self.route.host,
                 ssl_handshake_timeout=self.timeouts.tls,
             )
         except OSError as error:
             raise self.tls_failed(error) from error
         if transport is None:
-            raise self.broke_off(Stage.starttls, ConnectionError("it closed the connection"))
+            raise self.tls_failed(ConnectionError("it closed the connection"))
         connection.adopt(transport)
         self.encrypted = True
 
@@ -193,18 +191,14 @@ class _Opening:
         except OSError as error:
             raise self.broke_off(stage, error) from error
 
-    def context(self) -> ssl.SSLContext:
-        return self.route.context or system_context()
-
     def literal(self) -> str:
         """Our end of the connection as an address literal (RFC 5321 section 4.1.3)."""
         address = self.endpoint("sockname") or "127.0.0.1"
         return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
     def peer_is_loopback(self) -> bool:
-        with suppress(ValueError):
-            return ipaddress.ip_address(self.endpoint("peername")).is_loopback
-        return False
+        address = _address(self.endpoint("peername"))
+        return address is not None and address.is_loopback
 
     def endpoint(self, which: str) -> str:
         transport = self.connection.transport
@@ -251,6 +245,14 @@ class _Opening:
             temporary=not isinstance(error, ssl.SSLError),
             hint=hint,
         )
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Returns the address that this host is, or None when it is a name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
 
 
 def _word(secret: bytes) -> str:

@@ -28,9 +28,9 @@ from sqlalchemy import Connection, TextClause, bindparam, text
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from mailer.contacts.people import LEAVING, Arrival
-from mailer.errors import StoppedError
 from mailer.model.words import STATUS_RANK, BatchState, SubscriptionStatus
 from mailer.store import people_postgresql, people_sqlite
+from mailer.store.batches import taken_over
 from mailer.store.database import Database, one, translated
 from mailer.store.doubles import fold_doubles
 from mailer.store.people import hasher
@@ -176,10 +176,10 @@ class Arrivals:
             connection.execute(self._statements[step], values)
         fates = self._fates()
         if entry.batch_id is not None:
-            self._mark(entry, fates, last)
+            self._mark(entry.batch_id, entry.taken, fates, last)
         return fates
 
-    def _mark(self, entry: Entry, fates: Fates, merged: int) -> None:
+    def _mark(self, batch_id: int, taken: int, fates: Fates, merged: int) -> None:
         marked = self._connection.execute(
             text(
                 "UPDATE batch SET merged = :merged, added = added + :added,"
@@ -193,16 +193,13 @@ class Arrivals:
                 "updated": fates.updated,
                 "unchanged": fates.unchanged,
                 "suppressed": fates.suppressed,
-                "batch": entry.batch_id,
-                "taken": entry.taken,
+                "batch": batch_id,
+                "taken": taken,
                 "loading": BatchState.loading,
             },
         )
         if marked.rowcount != 1:
-            raise StoppedError(
-                f"Another process has taken import {entry.batch_id} over.",
-                hint="It goes on there. `mailer imports show` tells how far it is.",
-            )
+            raise taken_over(batch_id)
 
 
 def _rank(column: str) -> str:

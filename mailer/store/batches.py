@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlmodel import col
 
-from mailer.errors import StoppedError
+from mailer.errors import BusyError, StoppedError
 from mailer.model.people import Batch, MailingList
 from mailer.model.words import BatchState
+from mailer.store.processes import is_gone, this_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,50 +26,40 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
-    """A batch that is not whole."""
+class HalfDone:
+    """A batch whose process died, and how many people it had dealt with."""
 
     id: int
     file: str
     list: str
+    people: int
 
 
-def begin(
-    connection: Connection,
-    *,
-    list_id: int,
-    file: str,
-    digest: str,
-    rows: int,
-    rejected: int,
-    duplicates: int,
-    at: datetime,
-) -> Begun:
-    """Begins a batch, or takes over the unfinished one of the very same import."""
-    half = _unfinished(connection, list_id, digest) if digest else None
-    counts = {"rows": rows, "rejected": rejected, "duplicates": duplicates}
-    if half is not None and all(getattr(half, name) == n for name, n in counts.items()):
-        taken = half.taken + 1
+def begin(connection: Connection, batch: Batch) -> Begun:
+    """Begins a batch, or takes over the half-done one of the very same import.
+
+    Raises BusyError when another process of this machine is at it.
+    """
+    for half in _open_ones(connection, batch):
+        if half.state == BatchState.loading and not is_gone(half.owner, others_too=True):
+            raise BusyError(
+                f"The very same import is running already (import {half.id}).",
+                hint="Wait until it is done.",
+            )
         moved = connection.execute(
             update(Batch)
             .where(col(Batch.id) == half.id)
             .where(col(Batch.taken) == half.taken)
-            .where(col(Batch.state) == BatchState.loading)
-            .values(taken=taken)
+            .where(col(Batch.state) != BatchState.done)
+            .values(taken=half.taken + 1, owner=this_process(), state=BatchState.loading)
         )
         if moved.rowcount == 1:
-            return Begun(half.id, taken, half.merged)
-    inserted: Any = connection.execute(
-        insert(Batch).returning(col(Batch.id)),
-        {
-            "list_id": list_id,
-            "file": file,
-            "digest": digest,
-            "state": BatchState.loading,
-            "started_at": at,
-            **counts,
-        },
-    )
+            return Begun(half.id, half.taken + 1, half.merged)
+    row = batch.model_dump(exclude={"id"}) | {
+        "state": BatchState.loading,
+        "owner": this_process(),
+    }
+    inserted: Any = connection.execute(insert(Batch).returning(col(Batch.id)), row)
     return Begun(int(inserted.scalar_one()), 1)
 
 
@@ -82,31 +73,56 @@ def finish(connection: Connection, begun: Begun, at: datetime) -> Row[Any]:
         .values(state=BatchState.done, finished_at=at)
     )
     if closed.rowcount != 1:
-        raise StoppedError(
-            f"Another process has taken import {begun.id} over.",
-            hint="It goes on there. `mailer imports show` tells how far it is.",
-        )
+        raise taken_over(begun.id)
     return connection.execute(select(Batch).where(col(Batch.id) == begun.id)).one()
 
 
-def unfinished(connection: Connection, list_id: int | None = None) -> Sequence[Unfinished]:
-    """Batches that are being written, or were when their process died."""
-    query = (
-        select(col(Batch.id), col(Batch.file), col(MailingList.name))
+def taken_over(batch_id: int) -> StoppedError:
+    return StoppedError(
+        f"Another process has taken import {batch_id} over.",
+        hint="It goes on there; run this again if it does not.",
+    )
+
+
+def settle_dead(connection: Connection) -> Sequence[HalfDone]:
+    """Marks the batches of processes that are gone as stopped, and returns them, once."""
+    found: Sequence[Row[Any]] = connection.execute(
+        select(Batch, col(MailingList.name).label("list"))
         .join(MailingList, col(MailingList.id) == col(Batch.list_id))
         .where(col(Batch.state) == BatchState.loading)
         .order_by(col(Batch.id))
-    )
-    if list_id is not None:
-        query = query.where(col(Batch.list_id) == list_id)
-    return [Unfinished(int(row[0] or 0), row[1], row[2]) for row in connection.execute(query)]
+    ).all()
+    dead = [row for row in found if is_gone(row.owner)]
+    for row in dead:
+        connection.execute(
+            update(Batch)
+            .where(col(Batch.id) == row.id)
+            .where(col(Batch.taken) == row.taken)
+            .values(state=BatchState.stopped)
+        )
+    return [
+        HalfDone(
+            int(row.id),
+            row.file,
+            row.list,
+            row.added + row.updated + row.unchanged + row.suppressed,
+        )
+        for row in dead
+    ]
 
 
-def _unfinished(connection: Connection, list_id: int, digest: str) -> Row[Any] | None:
-    return connection.execute(
+def _open_ones(connection: Connection, batch: Batch) -> Sequence[Row[Any]]:
+    """Unfinished batches of the same import: same list, bytes and wishes, same rows read."""
+    if not batch.digest:
+        return []
+    query = (
         select(Batch)
-        .where(col(Batch.list_id) == list_id)
-        .where(col(Batch.digest) == digest)
-        .where(col(Batch.state) == BatchState.loading)
+        .where(col(Batch.list_id) == batch.list_id)
+        .where(col(Batch.digest) == batch.digest)
+        .where(col(Batch.state) != BatchState.done)
+        .where(col(Batch.rows) == batch.rows)
+        .where(col(Batch.rejected) == batch.rejected)
+        .where(col(Batch.duplicates) == batch.duplicates)
         .order_by(col(Batch.id))
-    ).first()
+    )
+    return connection.execute(query).all()

@@ -133,6 +133,12 @@ def wording(connection: Connection, words: str | None, at: datetime) -> int | No
     return int(one(connection, "SELECT id FROM wording WHERE text = :text", text=words))
 
 
+def find_wording(connection: Connection, words: str) -> int | None:
+    """The id of these exact words, if they are known."""
+    found = one(connection, "SELECT id FROM wording WHERE text = :text", text=words)
+    return None if found is None else int(found)
+
+
 def find_subscriber(connection: Connection, address: str) -> Row[Any] | None:
     """The person whose address this is, however its case is typed; None for nobody."""
     try:

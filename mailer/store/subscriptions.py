@@ -73,19 +73,19 @@ def leave_everything(connection: Connection, click: Click) -> bool:
 def undo_departure(connection: Connection, click: Click, list_id: int) -> bool:
     """Takes back the last step: everything, if that was asked for, else this one list."""
     if not _unsuppress(connection, click):
-        return _return(connection, click, list_id, only_everything=False)
+        return _return(connection, click, list_id, "undone")
     lists = connection.execute(
         text("SELECT list_id FROM subscription WHERE subscriber_id = :subscriber ORDER BY list_id"),
         {"subscriber": click.subscriber_id},
     ).scalars()
     for each in lists.all():
-        _return(connection, click, each, only_everything=True)
+        _return(connection, click, each, "undone", only_everything=True)
     return True
 
 
 def return_to_list(connection: Connection, click: Click, list_id: int) -> bool:
     """Subscribes to one list again, which lifts the reader's own wish for no mail at all."""
-    if not _return(connection, click, list_id, only_everything=False):
+    if not _return(connection, click, list_id, "returned"):
         return False
     _unsuppress(connection, click)
     connection.execute(
@@ -137,7 +137,14 @@ def _insert_departed(connection: Connection, click: Click, list_id: int) -> bool
     return inserted.rowcount > 0
 
 
-def _return(connection: Connection, click: Click, list_id: int, *, only_everything: bool) -> bool:
+def _return(
+    connection: Connection,
+    click: Click,
+    list_id: int,
+    why: str,
+    *,
+    only_everything: bool = False,
+) -> bool:
     row = connection.execute(
         text(
             "SELECT actor, detail FROM event WHERE id = (SELECT max(id) FROM event"
@@ -153,7 +160,7 @@ def _return(connection: Connection, click: Click, list_id: int, *, only_everythi
     left = (SubscriptionStatus.unsubscribed,)
     if not _move(connection, click, list_id, left, departure.was):
         return False
-    _note(connection, click, "subscribed", list_id, "undone" if only_everything else "returned")
+    _note(connection, click, "subscribed", list_id, why)
     return True
 
 

@@ -256,11 +256,11 @@ class Dispatch:
         return message
 
     def _watch(self, stage: Stage, outcome: Outcome, reply: Reply) -> None:
-        """Stops the run when ten people in a row are refused with one and the same status."""
+        """Stops the run when ten people in a row hear one and the same permanent refusal."""
         if outcome.state is DeliveryState.accepted:
             self._same = ("", 0)
         about_one = reply.enhanced.startswith(("5.1.", "5.2."))
-        if stage is not Stage.rcpt or outcome.state is not DeliveryState.refused or about_one:
+        if stage not in (Stage.rcpt, Stage.dot) or reply.code < 500 or about_one:
             return
         status = f"{reply.code} {reply.enhanced}"
         self._same = (status, self._same[1] + 1 if self._same[0] == status else 1)

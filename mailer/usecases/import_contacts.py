@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,8 @@ from mailer.contacts.mapping import IgnoredColumn, Mapping, map_columns
 from mailer.contacts.people import Arrival, RowError, arrivals, is_blank
 from mailer.contacts.table import DELIMITER_NAMES, Row, Table
 from mailer.errors import InputError, NotFoundError
-from mailer.model.words import SubscriptionStatus
+from mailer.model.people import Batch
+from mailer.model.words import BatchState, SubscriptionStatus
 from mailer.ports import Clock, Rejects
 from mailer.store import batches, people
 from mailer.store.arrivals import NEW_WORDING, NO_LIST, Arrivals, Entry, Fates, arriving
@@ -199,7 +201,7 @@ def _rejected(source: Table, row: Row, reason: str) -> list[str]:
 
 
 def _slices(people_: Iterator[Arrival]) -> Iterator[list[Arrival]]:
-    while slice_ := [each for each, _ in zip(people_, range(AT_ONCE), strict=False)]:
+    while slice_ := list(itertools.islice(people_, AT_ONCE)):
         yield slice_
 
 
@@ -223,30 +225,13 @@ def _write(
     progress: Callable[[str, int, int | None], None],
 ) -> ImportReport:
     with db.write() as connection:
+        half_done = batches.settle_dead(connection)
+    with db.write() as connection:
         list_id = _list_id(connection, order.list_name, order.create_list)
         if list_id == NO_LIST:
             list_id = make_list(connection, order.list_name, at=order.at)
         people.declare_fields(connection, [name for name, _ in order.mapping.fields], order.at)
-        wording_id = people.wording(connection, order.consent, order.at)
-        begun = batches.begin(
-            connection,
-            list_id=list_id,
-            file=order.source.file,
-            digest=order.digest,
-            rows=tally.rows,
-            rejected=tally.rejected,
-            duplicates=duplicates,
-            at=order.at,
-        )
-    entry = Entry(
-        list_id=list_id,
-        source="import",
-        detail=order.source.file,
-        at=order.at,
-        wording_id=wording_id,
-        batch_id=begun.id,
-        taken=begun.taken,
-    )
+        entry, begun = _begin(connection, order, tally, duplicates, list_id)
     staged.merge(
         entry,
         behind=begun.merged,
@@ -254,20 +239,52 @@ def _write(
     )
     with db.write() as connection:
         batch = batches.finish(connection, begun, order.at)
-        others = batches.unfinished(connection, list_id)
-    fates = Fates(batch.added, batch.updated, batch.unchanged, batch.suppressed)
-    warnings = tuple(
-        f"Import {other.id} of {other.file} was stopped half-way: run it again to complete it."
-        for other in others
-    )
     return _report(
         order,
         tally,
-        fates,
+        Fates(batch.added, batch.updated, batch.unchanged, batch.suppressed),
         duplicates,
         batch=begun.id,
         rejects_file=rejects_file,
-        warnings=warnings,
+        warnings=_warned(half_done, begun),
+    )
+
+
+def _begin(
+    connection: Connection, order: _Order, tally: _Tally, duplicates: int, list_id: int
+) -> tuple[Entry, batches.Begun]:
+    begun = batches.begin(
+        connection,
+        Batch(
+            list_id=list_id,
+            file=order.source.file,
+            digest=order.digest,
+            state=BatchState.loading,
+            owner="",
+            started_at=order.at,
+            rows=tally.rows,
+            rejected=tally.rejected,
+            duplicates=duplicates,
+        ),
+    )
+    entry = Entry(
+        list_id=list_id,
+        source="import",
+        detail=order.source.file,
+        at=order.at,
+        wording_id=people.wording(connection, order.consent, order.at),
+        batch_id=begun.id,
+        taken=begun.taken,
+    )
+    return entry, begun
+
+
+def _warned(half_done: Sequence[batches.HalfDone], begun: batches.Begun) -> tuple[str, ...]:
+    return tuple(
+        f"Import {half.id} ({half.file} into “{half.list}”) was stopped after {half.people:,}"
+        " people: run it again to complete it."
+        for half in half_done
+        if half.id != begun.id
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 FALLBACK = "en"
 _FOLDER = Path(__file__).parent / "locales"
@@ -31,7 +31,7 @@ class Language:
         ``bdi`` keeps a Hebrew list title from turning an English sentence round.
         """
         isolated = {key: Markup("<bdi>{}</bdi>").format(value) for key, value in values.items()}
-        return Markup(self.sentences[name]).format(**isolated)
+        return escape(self.sentences[name]).format(**isolated)
 
     def plain(self, name: str, **values: str) -> str:
         """A sentence without markup, for plain text and titles."""
@@ -81,9 +81,7 @@ def _weight(parameter: str) -> float:
 
 def _load(file: Path) -> Language:
     parsed = tomllib.loads(file.read_text("utf-8"))
-    return Language(
-        file.stem, parsed.pop("name"), parsed.pop("direction"), dict(_flat(parsed))
-    )
+    return Language(file.stem, parsed.pop("name"), parsed.pop("direction"), dict(_flat(parsed)))
 
 
 def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:

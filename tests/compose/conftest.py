@@ -74,7 +74,7 @@ def compose(tiny: Layout) -> Callable[..., Composed]:
         return pictures[name]
 
     def run(text: str, *, layout: Any = tiny, brand: Brand = BRAND, **front: str) -> Composed:
-        if not text.startswith("---"):
+        if not text.lstrip("\ufeff").startswith("---"):
             said = {"subject": "Boats are back", "preheader": "A quay again"} | front
             head = "".join(f"{key}: {value}\n" for key, value in said.items())
             text = f"---\n{head}---\n{text}"

@@ -130,7 +130,8 @@ def test_a_template_that_fails_names_its_line(
 ) -> None:
     inside = {"markup": "", "text": "", part: f"\n{{% if headline %}}\n{line}\n{{% endif %}}"}
     block = (
-        "{#\nbody: markdown\noptions:\n  headline: {type: text}\n#}\n<mj-section><mj-column><mj-text>"
+        "{#\nbody: markdown\noptions:\n  headline: {type: text}\n#}\n"
+        "<mj-section><mj-column><mj-text>"
         f"{inside['markup']}</mj-text></mj-column></mj-section>\n{{# text #}}\n{inside['text']}"
     )
     layout = layout_with({"blocks/quote.mjml": block})
@@ -148,7 +149,8 @@ def test_a_template_that_includes_itself_is_a_fault(
     layout = layout_with(
         {
             "blocks/_a.mjml": '{% include "blocks/_a.mjml" %}',
-            "blocks/text.mjml": '{#\nbody: markdown\n#}\n{% include "blocks/_a.mjml" %}\n{# text #}\n',
+            "blocks/text.mjml": "{#\nbody: markdown\n#}\n"
+            '{% include "blocks/_a.mjml" %}\n{# text #}\n',
         }
     )
 

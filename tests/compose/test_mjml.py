@@ -58,7 +58,7 @@ def test_the_engine_alone_would_corrupt_these_values_and_does_not(text: str) -> 
         run_engine(document(f'<mj-image src="https://e.org/a.png" alt="{reference(text)}" />'))
     )
 
-    assert root.find(".//img").get("alt") == text
+    assert root.xpath("string(//img/@alt)") == text
 
 
 def test_the_engine_still_needs_guarding() -> None:
@@ -82,10 +82,10 @@ def test_any_text_in_any_attribute_arrives_unchanged(alt: str, title: str) -> No
     )
 
     root = parse(html)
-    assert root.find(".//img").get("alt") == alt
-    assert root.find(".//p").get("title") == alt
-    assert root.find(".//a").get("title") == title
-    assert root.find(".//a").get("href") == f"https://e.org/?{title}"
+    assert root.xpath("string(//img/@alt)") == alt
+    assert root.xpath("string(//p/@title)") == alt
+    assert root.xpath("string(//a/@title)") == title
+    assert root.xpath("string(//a/@href)") == f"https://e.org/?{title}"
 
 
 @given(TEXT)
@@ -96,7 +96,7 @@ def test_any_text_in_the_title_arrives_unchanged_in_both_places(text: str) -> No
     root = parse(run_engine(document("", f"<mj-title>{escaped}</mj-title>")))
 
     assert root.findtext("head/title") == inside
-    assert root.find(".//div[@role='article']").get("aria-label") == inside
+    assert root.xpath("string(//div[@role='article']/@aria-label)") == inside
 
 
 def test_what_is_not_an_attribute_is_left_alone() -> None:
@@ -111,7 +111,7 @@ def test_what_is_not_an_attribute_is_left_alone() -> None:
 def test_line_breaks_in_a_value_stay_line_breaks() -> None:
     root = parse(run_engine(document('<mj-text><p title="a\n\tb">x</p></mj-text>')))
 
-    assert root.find(".//p").get("title") == "a\n\tb"
+    assert root.xpath("string(//p/@title)") == "a\n\tb"
 
 
 # The engine's other traps ---------------------------------------------------------------
@@ -270,10 +270,12 @@ _VALUES = (
     "3px solid #123456", "full-width", "rtl", "vertical", "50%", "no-repeat", "hamburger",
     "uppercase", "hidden", "true", "dotted", "12", "1.7", "middle",
 )  # fmt: skip
+_ACCORDION = "<mj-accordion><mj-accordion-element>%s</mj-accordion-element></mj-accordion>"
+_COLUMN = "<mj-column><mj-text>x</mj-text></mj-column>"
 _HOLDERS = {
     "mj-accordion-element": "<mj-accordion>%s</mj-accordion>",
-    "mj-accordion-title": "<mj-accordion><mj-accordion-element>%s</mj-accordion-element></mj-accordion>",
-    "mj-accordion-text": "<mj-accordion><mj-accordion-element>%s</mj-accordion-element></mj-accordion>",
+    "mj-accordion-title": _ACCORDION,
+    "mj-accordion-text": _ACCORDION,
     "mj-carousel-image": "<mj-carousel>%s</mj-carousel>",
     "mj-navbar-link": "<mj-navbar>%s</mj-navbar>",
     "mj-social-element": "<mj-social>%s</mj-social>",
@@ -289,7 +291,7 @@ _INSIDE = {
     "mj-table": "<tr><td>1</td></tr>",
     "mj-column": "<mj-text>x</mj-text>",
     "mj-hero": "<mj-text>x</mj-text>",
-    "mj-group": "<mj-column><mj-text>x</mj-text></mj-column><mj-column><mj-text>y</mj-text></mj-column>",
+    "mj-group": _COLUMN * 2,
     "mj-section": "<mj-column><mj-text>x</mj-text></mj-column>",
     "mj-wrapper": "<mj-section><mj-column><mj-text>x</mj-text></mj-column></mj-section>",
     "mj-body": "<mj-section><mj-column><mj-text>x</mj-text></mj-column></mj-section>",

@@ -27,7 +27,7 @@ from mailer.message.links import message_id
 from mailer.model.words import Counts, DeliveryState
 from mailer.store import maintenance, migrations
 from mailer.store.database import Database, database_url
-from tests.builders import make_list
+from tests.crowd import make_crowd
 from tests.sending import KEYS, SITE, plan_for
 from tests.smtpd import Smtpd, say
 
@@ -60,23 +60,7 @@ def make_workspace(folder: Path, people: int, url: str, port: int) -> Database:
     )
     db = Database(database_url(url, folder))
     migrations.upgrade(db)
-    list_id = make_list(db, "crowd")
-    crowd = {number: f"p-{number}@example{number % 7}.org" for number in range(1, people + 1)}
-    with db.write() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO subscriber (id, address, key, suppression_hash, fields, created_at)"
-                " VALUES (:id, :address, :address, :hash, '{}', '2026-01-01 00:00:00')"
-            ),
-            [{"id": i, "address": a, "hash": i.to_bytes(32, "big")} for i, a in crowd.items()],
-        )
-        connection.execute(
-            text(
-                "INSERT INTO subscription (list_id, subscriber_id, status, since)"
-                " VALUES (:l, :id, 'active', '2026-01-01 00:00:00')"
-            ),
-            [{"l": list_id, "id": number} for number in crowd],
-        )
+    list_id, crowd = make_crowd(db, people)
     plan_for(db, crowd, list_id, slug="crowd")
     return db
 

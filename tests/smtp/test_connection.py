@@ -323,3 +323,13 @@ async def test_a_server_that_says_more_than_it_was_asked_is_not_asked_again() ->
     bench.say(b"250 and")
     with pytest.raises(ConnectionError, match="more than it was asked"):
         await bench.connection.ask(Stage.ehlo, b"EHLO x\r\n")
+
+
+@on_the_bench
+async def test_a_transport_that_comes_too_late_is_closed() -> None:
+    connection, wire = Connection(PATIENT), Wire()
+    connection.abort("not needed any more")
+    connection.connection_made(wire)
+
+    assert wire.aborted
+    assert connection.transport is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -36,6 +36,15 @@ def send(wire: Pool, outbox: Outbox) -> None:
     asyncio.run(asyncio.wait_for(wire.run(outbox, outbox), 30))
 
 
+async def until(seen: Callable[[], bool]) -> None:
+    """Waits for what a server in another thread, or the run itself, will have done."""
+    for _ in range(4000):
+        if seen():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it never happened")
+
+
 def everybody(count: int) -> list[str]:
     return sorted(f"r{key}@example.net" for key in range(1, count + 1))
 
@@ -60,7 +69,7 @@ def test_everything_arrives_once_and_byte_for_byte(connections: int, pipelining:
 
 def test_a_large_text_passes_through_a_full_buffer() -> None:
     body = letter(1, b"." * 70 + b"\r\n") + b"x" * 70 + b"\r\n"
-    large = body * 100_000
+    large = body * 40_000
     outbox = Outbox(2, body=lambda key: large)
     with Smtpd() as server:
         send(pool(server), outbox)
@@ -90,11 +99,9 @@ def test_what_comes_late_is_sent_over_the_open_connections() -> None:
 
     async def run(wire: Pool) -> None:
         running = asyncio.ensure_future(wire.run(outbox, outbox))
-        while len(outbox.finals) < 3:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(outbox.finals) == 3)
         outbox.add([4, 5])
-        while len(outbox.finals) < 5:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(outbox.finals) == 5)
         assert not running.done()
         outbox.close()
         await running
@@ -112,8 +119,7 @@ def test_an_idle_connection_is_closed_and_opened_again_when_needed() -> None:
 
     async def run(wire: Pool, server: Smtpd) -> None:
         running = asyncio.ensure_future(wire.run(outbox, outbox))
-        while not server.lines("QUIT"):
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(server.lines("QUIT")))
         outbox.add([2])
         outbox.close()
         await running
@@ -152,23 +158,26 @@ def test_the_server_s_own_cap_is_kept() -> None:
 def test_a_server_that_closes_between_letters_is_met_again(
     goodbye: tuple[str, ...], pipelining: bool
 ) -> None:
-    outbox = Outbox(6, again=True)
+    outbox = Outbox(7, again=True)
     with Smtpd(pipelining=pipelining) as server:
         for nth in (2, 4):
             server.at("dot", drop("250 2.0.0 Taken", *goodbye, takes=True), nth=nth)
         send(pool(server), outbox)
 
-    assert outbox.accepted == [1, 2, 3, 4, 5, 6]
-    assert sorted(server.recipients) == everybody(6)
+    # An envelope that ran ahead has the 421 for its answer, because replies go by order.
+    told = [key for key in outbox.finals if outbox.words(key) == "answered mail 421"]
+    assert told == ([3, 6] if goodbye and pipelining else [])
+    assert outbox.accepted == [key for key in range(1, 8) if key not in told]
+    assert len(server.recipients) == len(set(server.recipients)) == len(outbox.accepted)
     assert server.connections == 3
     assert {stage for _, stage, _ in outbox.returns} <= {Stage.mail}
 
 
 def test_a_server_that_always_breaks_off_ends_the_run() -> None:
     outbox = Outbox(50, again=True)
-    with Smtpd().at("mail", drop()) as server:
-        with pytest.raises(WireError, match=r"breaks off again and again.*it closed") as raised:
-            send(pool(server), outbox)
+    message = r"breaks off again and again.*it closed"
+    with Smtpd().at("mail", drop()) as server, pytest.raises(WireError, match=message) as raised:
+        send(pool(server), outbox)
 
     assert raised.value.hint
     assert raised.value.exit_status == 75
@@ -274,8 +283,7 @@ def test_a_cancelled_run_accounts_for_everything() -> None:
 
     async def run(wire: Pool, server: Smtpd) -> None:
         running = asyncio.ensure_future(wire.run(outbox, outbox))
-        while len(server.texts) < 10:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(server.texts) >= 10)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -342,9 +350,9 @@ def test_an_error_of_ours_ends_the_run_when_what_is_on_the_wire_is_answered(wher
 
 def test_an_error_does_not_wait_for_connections_that_are_still_opening() -> None:
     outbox = Broken(40, "answered")
-    with Smtpd().at("greeting", say("220 smtpd.test"), nth=1).at("greeting", stall()) as server:
-        with pytest.raises(LookupError):
-            send(pool(server, connections=3), outbox)
+    server = Smtpd().at("greeting", say("220 smtpd.test"), nth=1).at("greeting", stall())
+    with server, pytest.raises(LookupError):
+        send(pool(server, connections=3), outbox)
 
     assert not outbox.in_hand
 

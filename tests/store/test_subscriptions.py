@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from mailer.model.words import SubscriptionStatus
 from mailer.store import subscriptions
@@ -52,11 +54,15 @@ def test_a_departure_by_somebody_else_is_not_the_readers_to_undo() -> None:
     assert not Departure.parse("reader", "absent").may_be_undone
 
 
-_STEPS = {
-    "leave": lambda c, k, l: subscriptions.leave_list(c, k, l),
-    "everything": lambda c, k, _: subscriptions.leave_everything(c, k),
-    "undo": lambda c, k, l: subscriptions.undo_departure(c, k, l),
-    "return": lambda c, k, l: subscriptions.return_to_list(c, k, l),
+def _everything(connection: Connection, click: Click, _list_id: int) -> bool:
+    return subscriptions.leave_everything(connection, click)
+
+
+_STEPS: dict[str, Callable[[Connection, Click, int], bool]] = {
+    "leave": subscriptions.leave_list,
+    "everything": _everything,
+    "undo": subscriptions.undo_departure,
+    "return": subscriptions.return_to_list,
 }
 
 

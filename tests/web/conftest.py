@@ -1,4 +1,4 @@
-"""The site of a small workspace: one list, one reader, one campaign, and a browser without scripts."""
+"""The site of a small workspace: one list, one reader, one campaign, one who looks at it."""
 
 from __future__ import annotations
 

@@ -147,9 +147,7 @@ def test_a_parameter_is_never_echoed(site: Site, story: Story) -> None:
 
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 1_000_000])
-def test_a_large_body_is_refused_and_changes_nothing(
-    site: Site, story: Story, size: int
-) -> None:
+def test_a_large_body_is_refused_and_changes_nothing(site: Site, story: Story, size: int) -> None:
     before = builders.dump(site.db)
     body = b"List-Unsubscribe=One-Click&x=".ljust(size, b"x")
 
@@ -192,8 +190,13 @@ def test_a_thousand_fields_are_refused(site: Site, story: Story) -> None:
     body=st.one_of(
         st.binary(max_size=300),
         st.builds(
-            lambda name, inner: b'--b\r\nContent-Disposition: form-data; name="' + name
-            + b'"\r\n\r\n' + inner + b"\r\n--b--\r\n",
+            lambda name, inner: (
+                b'--b\r\nContent-Disposition: form-data; name="'
+                + name
+                + b'"\r\n\r\n'
+                + inner
+                + b"\r\n--b--\r\n"
+            ),
             st.binary(max_size=30),
             st.binary(max_size=60),
         ),

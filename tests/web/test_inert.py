@@ -41,9 +41,7 @@ def test_a_body_does_not_make_a_get_act(site: Site, story: Story) -> None:
     before = builders.dump(site.db)
     for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH"):
         site.client.request(method, story.unsubscribe, content=b"List-Unsubscribe=One-Click")
-        site.client.request(
-            method, story.unsubscribe, headers={"X-HTTP-Method-Override": "POST"}
-        )
+        site.client.request(method, story.unsubscribe, headers={"X-HTTP-Method-Override": "POST"})
 
     assert builders.dump(site.db) == before
 

@@ -121,9 +121,7 @@ def test_one_click_belongs_to_the_unsubscribe_link_alone(site: Site, story: Stor
 
 def test_a_test_copy_shows_an_empty_page_and_changes_nothing(site: Site, story: Story) -> None:
     expires = site.mailer.clock.now() + timedelta(days=7)
-    token = make(
-        site.mailer.keys, Purpose.test, story.campaign.id, story.anna, expires=expires
-    )
+    token = make(site.mailer.keys, Purpose.test, story.campaign.id, story.anna, expires=expires)
     before = builders.dump(site.db)
     for path in (f"/p/{site.token(Purpose.preferences, 0, 0)}", f"/p/{token}"):
         page = site.client.get(path).text

@@ -52,15 +52,19 @@ def test_a_web_version_is_asked_for_again_but_not_sent_again(site: Site, story: 
 
 
 def test_a_campaign_that_is_being_planned_has_no_page(site: Site, story: Story) -> None:
-    made = builders.make_campaign(
-        site.db, story.list_id, "half", state=CampaignState.planning
-    )
+    made = builders.make_campaign(site.db, story.list_id, "half", state=CampaignState.planning)
 
     assert site.client.get(f"/w/{made.web_key}").status_code == 404
 
 
 def test_a_slug_or_a_number_is_no_key(site: Site, story: Story) -> None:
-    for key in ("edition", str(story.campaign.id), "x" * 200, "a%00b" * 3, story.campaign.web_key + "/"):
+    for key in (
+        "edition",
+        str(story.campaign.id),
+        "x" * 200,
+        "a%00b" * 3,
+        story.campaign.web_key + "/",
+    ):
         assert site.client.get(f"/w/{key}").status_code == 404
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+import uvicorn
 
 from mailer.errors import SettingsError, StoppedError
 from mailer.message.links import Purpose
@@ -83,9 +84,7 @@ def test_a_crowd_is_unsubscribed_and_every_answer_is_durable(
 def test_a_hundred_megabytes_are_refused_without_reading_them(
     site: Site, story: Story, address: str
 ) -> None:
-    request = (
-        f"POST {story.unsubscribe} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
-    )
+    request = f"POST {story.unsubscribe} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
     answer = _speak(address, request.encode() + b"x" * 1000)  # and the rest never needs to come
 
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -154,7 +153,9 @@ def test_what_is_no_request_is_refused(address: str, request_bytes: bytes) -> No
 def test_paths_do_not_climb_out(address: str) -> None:
     """A client would tidy these up, so they are sent as they are."""
     for path in ("/i/../../../../etc/passwd", "/static/../site.py", "/i/%2e%2e%2f%2e%2e%2fx"):
-        answer = _speak(address, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = _speak(
+            address, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        )
         assert answer.startswith(b"HTTP/1.1 404 ")
 
 
@@ -162,14 +163,14 @@ def test_paths_do_not_climb_out(address: str) -> None:
 def test_serving_in_the_foreground_says_its_address_and_logs_no_token(
     site: Site, story: Story, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    servers: list[server.uvicorn.Server] = []
-    made = server.uvicorn.Server
+    servers: list[uvicorn.Server] = []
+    made = uvicorn.Server
 
-    def remembered(config: server.uvicorn.Config) -> server.uvicorn.Server:
+    def remembered(config: uvicorn.Config) -> uvicorn.Server:
         servers.append(made(config))
         return servers[-1]
 
-    monkeypatch.setattr(server.uvicorn, "Server", remembered)
+    monkeypatch.setattr(uvicorn, "Server", remembered)
     told: list[str] = []
     ready = threading.Event()
 
@@ -177,7 +178,9 @@ def test_serving_in_the_foreground_says_its_address_and_logs_no_token(
         told.append(address)
         ready.set()
 
-    thread = threading.Thread(target=server.serve, args=(site.mailer, "127.0.0.1", 0), kwargs={"ready": tell})
+    thread = threading.Thread(
+        target=server.serve, args=(site.mailer, "127.0.0.1", 0), kwargs={"ready": tell}
+    )
     thread.start()
     assert ready.wait(10)
     assert httpx2.get(told[0] + story.unsubscribe).status_code == 200

@@ -42,7 +42,7 @@ def test_the_button_unsubscribes_at_once_and_leads_to_a_page_with_undo(
         # RFC 8058 section 8.2 shows the first, section 3.2 prefers the second.
         (b"List-Unsubscribe=One-Click", "application/x-www-form-urlencoded"),
         (
-            b"--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\n"
+            b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
             b"One-Click\r\n--x--\r\n",
             "multipart/form-data; boundary=x",
         ),
@@ -100,6 +100,7 @@ def test_undo_brings_back_what_was(site: Site, story: Story) -> None:
     assert builders.status_of(site.db, story.anna, story.list_id) == "active"
     page = site.client.get(story.unsubscribe + "?done=undo")
     assert "Welcome back" in page.text
+    assert builders.events(site.db, story.anna)[-1][:3] == ("subscribed", "reader", story.list_id)
     assert 'value="leave"' in page.text
 
 

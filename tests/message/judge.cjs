@@ -1,0 +1,26 @@
+// Reads messages (files named on the command line) with two parsers of JavaScript; prints JSON.
+const fs = require('fs');
+const { createRequire } = require('module');
+const load = createRequire(process.env.PEERS_NODE_MODULES + '/');
+
+(async () => {
+  const found = { 'postal-mime': [], mailparser: [] };
+  const PostalMime = load('postal-mime').default || load('postal-mime');
+  const { simpleParser } = load('mailparser');
+  for (const file of process.argv.slice(2)) {
+    const raw = fs.readFileSync(file);
+    const one = await PostalMime.parse(raw);
+    found['postal-mime'].push({
+      subject: one.subject || '', name: one.from.name, address: one.from.address,
+      to: one.to.map((each) => each.address), text: one.text, html: one.html,
+      parts: one.attachments.length + 2,
+    });
+    const two = await simpleParser(raw, { skipTextToHtml: true, skipTextLinks: true });
+    found.mailparser.push({
+      subject: two.subject || '', name: two.from.value[0].name, address: two.from.value[0].address,
+      to: two.to.value.map((each) => each.address), text: two.text, html: two.html,
+      parts: two.attachments.length + 2,
+    });
+  }
+  console.log(JSON.stringify(found));
+})();
