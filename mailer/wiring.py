@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
@@ -12,11 +13,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mailer.adapters.clock import SystemClock
+from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.folders import open_folder
 from mailer.adapters.inbox import Inbox
+from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.adapters.workspace import FirstFiles, Shelf, layout_folder, shipped, write_files
 from mailer.compose.reading import Brand
+from mailer.contacts.table import Table
 from mailer.errors import Fault, SettingsError
 from mailer.message.links import KeyRing, parse_secret
 from mailer.ports import Clock, Folder, Transport
@@ -58,10 +62,11 @@ class Mailer:
         """Where flight recorders lie."""
         return self.workspace / "data" / "runs"
 
-    @property
-    def rejects(self) -> Path:
-        """Where the rejected rows of imports lie."""
-        return self.workspace / "data" / "rejects"
+    def rejects_file(self, source: str) -> RejectsFile:
+        """Where the rows go that an import of this file refuses."""
+        stem = Path(source).stem if source != "-" else "standard-input"
+        moment = self.clock.now().strftime("%Y%m%d-%H%M%S")
+        return RejectsFile(self.workspace / "data" / "rejects" / f"{stem}-{moment}.csv")
 
     def issue(self, path: Path) -> IssueFolder:
         """The issue at a path: its folder, or its ``issue.md``. Raises InputError."""
@@ -192,6 +197,25 @@ def write_rendered(folder: Path, rendered: Rendered) -> list[str]:
         contents[name] = text
     encoded = {name: text.encode("utf-8") for name, text in contents.items()}
     return write_files(folder, {**encoded, "message.eml": rendered.message, **pictures})
+
+
+def contact_file(
+    path: str,
+    *,
+    encoding: str | None,
+    delimiter: str | None,
+    sheet: str | None,
+    header_row: int,
+) -> AbstractContextManager[Table]:
+    """A contact file as a table, or ``-`` for standard input. Raises InputError."""
+    return open_contacts(
+        path,
+        encoding=encoding,
+        delimiter=delimiter,
+        sheet=sheet,
+        header_row=header_row,
+        stdin=sys.stdin.buffer,
+    )
 
 
 def first_files(folder: Path) -> FirstFiles:

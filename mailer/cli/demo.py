@@ -46,7 +46,7 @@ def tell_the_story(folder: Path, *, keep: bool) -> None:
     _clear(folder)
     with without_environment(), demo_inbox(folder / "inbox") as inbox:
         _chapter("1", "A workspace, and the people")
-        _type("init", folder=folder)
+        _type("init", "--yes", folder=folder)
         site = _settings(folder, inbox)
         examples = shipped_examples()
         shutil.copy(examples / "contacts.csv", folder / "contacts.csv")

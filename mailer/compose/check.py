@@ -53,6 +53,12 @@ class _Check:
     composed: Composed
     errors: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
+    known: dict[str, Slot] = field(init=False)
+    pattern: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = {slot.sentinel: slot for slot in self.composed.rendition.slots}
+        self.pattern = re.compile("|".join(map(re.escape, self.known)) or r"(?!)")
 
     def run(self) -> Findings:
         root = parse(self.composed.rendition.html)
@@ -80,15 +86,12 @@ class _Check:
         at = self.composed.source.find(fragment) if fragment else -1
         return self.composed.source.count("\n", 0, at) + 1 if at >= 0 else None
 
-    def _slots(self, text: str) -> Iterator[Slot]:
-        for slot in self.composed.rendition.slots:
-            if slot.sentinel in text:
-                yield slot
+    def _slots(self, text: str) -> list[Slot]:
+        """Returns the slots that stand in a text, in order, each once."""
+        return [self.known[each] for each in dict.fromkeys(self.pattern.findall(text))]
 
     def _bare(self, text: str) -> str:
-        for slot in self.composed.rendition.slots:
-            text = text.replace(slot.sentinel, "")
-        return text
+        return self.pattern.sub("", text)
 
     # Rules -------------------------------------------------------------------------------
 

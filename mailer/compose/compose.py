@@ -146,7 +146,7 @@ class _Renderer:
             **self.common,
             "blocks": Markup("\n".join(pieces)),  # noqa: S704  # each was rendered with escaping
             "style_css": Markup(MARK + style),  # noqa: S704  # the layout's own rules
-            "media_css": Markup(media),  # noqa: S704
+            "media_css": Markup(media),  # noqa: S704  # likewise
         }
         return templates.render(self.layout.document, how, values)
 

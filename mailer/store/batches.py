@@ -86,7 +86,7 @@ def taken_over(batch_id: int) -> StoppedError:
 
 def settle_dead(connection: Connection) -> Sequence[HalfDone]:
     """Marks the batches of processes that are gone as stopped, and returns them, once."""
-    found: Sequence[Row[Any]] = connection.execute(
+    found: Any = connection.execute(
         select(Batch, col(MailingList.name).label("list"))
         .join(MailingList, col(MailingList.id) == col(Batch.list_id))
         .where(col(Batch.state) == BatchState.loading)

@@ -44,7 +44,7 @@ def load(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
     """Appends rows of key, address, hash, language, rank, ceiling, fields."""
     statement = f"COPY loaded ({_COLUMNS}) FROM STDIN"
     with connection.begin():
-        driver: Any = connection.connection.driver_connection
+        driver: Any = connection.connection.dbapi_connection
         try:
             with driver.cursor() as cursor, cursor.copy(statement) as copy:
                 for row in rows:

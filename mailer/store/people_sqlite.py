@@ -28,7 +28,7 @@ _COLUMNS = "key, address, hash, language, rank, ceiling, fields"
 
 def prepare(connection: Connection) -> None:
     """Makes the tables for what arrives. The temporary file is not held in memory."""
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     driver.execute("PRAGMA temp_store = FILE")
     driver.execute("PRAGMA temp.journal_mode = OFF")
     driver.execute("PRAGMA temp.cache_size = -32768")

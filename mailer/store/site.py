@@ -11,6 +11,35 @@ from mailer.model.words import SubscriptionStatus
 from mailer.store.database import one
 from mailer.store.subscriptions import BY_READER, Departure
 
+_PAGES = (
+    "SELECT v.language, v.web_page FROM campaign c JOIN variant v ON v.campaign_id = c.id"
+    " WHERE c.web_key = :key AND c.state <> 'planning'"
+)
+_FIRST_PAGE = text(_PAGES + " ORDER BY v.id LIMIT 1")
+_PAGE = text(_PAGES + " AND v.language = :language ORDER BY v.id LIMIT 1")
+_LETTER = text(
+    "SELECT c.list_id, l.title, (SELECT v.language FROM variant v WHERE v.id = COALESCE("
+    "   (SELECT d.variant_id FROM delivery d"
+    "     WHERE d.campaign_id = c.id AND d.subscriber_id = :subscriber),"
+    "   (SELECT min(first.id) FROM variant first WHERE first.campaign_id = c.id)"
+    " )) AS language"
+    " FROM campaign c JOIN list l ON l.id = c.list_id"
+    " WHERE c.id = :campaign AND c.state <> 'planning'"
+)
+_READER = text(
+    "SELECT p.address, x.reason FROM subscriber p"
+    " LEFT JOIN suppression x ON x.hash = p.suppression_hash WHERE p.id = :subscriber"
+)
+_STANDINGS = text(
+    "SELECT l.id, l.slug, l.title, l.description, l.public, l.archived_at, u.status,"
+    " e.actor, e.detail"
+    " FROM subscription u JOIN list l ON l.id = u.list_id"
+    " LEFT JOIN event e ON e.id = (SELECT max(last.id) FROM event last"
+    "   WHERE last.subscriber_id = u.subscriber_id AND last.list_id = u.list_id"
+    "   AND last.kind = 'unsubscribed')"
+    " WHERE u.subscriber_id = :subscriber ORDER BY l.title, l.id"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class WebPage:
@@ -67,15 +96,10 @@ class Standing:
 
 def web_page(connection: Connection, key: str, language: str | None) -> WebPage | None:
     """The page behind a web key; without a language, the campaign's first."""
-    row = connection.execute(
-        text(
-            "SELECT v.language, v.web_page FROM campaign c JOIN variant v ON v.campaign_id = c.id"
-            " WHERE c.web_key = :key AND c.state <> 'planning'"
-            + (" AND v.language = :language" if language is not None else "")
-            + " ORDER BY v.id LIMIT 1"
-        ),
-        {"key": key} | ({"language": language} if language is not None else {}),
-    ).first()
+    if language is None:
+        row = connection.execute(_FIRST_PAGE, {"key": key}).first()
+    else:
+        row = connection.execute(_PAGE, {"key": key, "language": language}).first()
     return None if row is None else WebPage(row.language, row.web_page)
 
 
@@ -87,46 +111,20 @@ def picture(connection: Connection, name: str) -> bytes | None:
 def letter(connection: Connection, campaign_id: int, subscriber_id: int) -> Letter | None:
     """What a link's campaign is to this reader; None when there is no such campaign."""
     row = connection.execute(
-        text(
-            "SELECT c.list_id, l.title, (SELECT v.language FROM variant v WHERE v.id = COALESCE("
-            "   (SELECT d.variant_id FROM delivery d"
-            "     WHERE d.campaign_id = c.id AND d.subscriber_id = :subscriber),"
-            "   (SELECT min(first.id) FROM variant first WHERE first.campaign_id = c.id)"
-            " )) AS language"
-            " FROM campaign c JOIN list l ON l.id = c.list_id"
-            " WHERE c.id = :campaign AND c.state <> 'planning'"
-        ),
-        {"campaign": campaign_id, "subscriber": subscriber_id},
+        _LETTER, {"campaign": campaign_id, "subscriber": subscriber_id}
     ).first()
     return None if row is None else Letter(row.list_id, row.title, row.language or "")
 
 
 def reader(connection: Connection, subscriber_id: int) -> Reader | None:
     """The person, or None when they have been erased."""
-    row = connection.execute(
-        text(
-            "SELECT p.address, x.reason FROM subscriber p"
-            " LEFT JOIN suppression x ON x.hash = p.suppression_hash WHERE p.id = :subscriber"
-        ),
-        {"subscriber": subscriber_id},
-    ).first()
+    row = connection.execute(_READER, {"subscriber": subscriber_id}).first()
     return None if row is None else Reader(row.address, row.reason or "")
 
 
 def standings(connection: Connection, subscriber_id: int) -> Sequence[Standing]:
     """Every list that a person is or was on, by title."""
-    rows = connection.execute(
-        text(
-            "SELECT l.id, l.slug, l.title, l.description, l.public, l.archived_at, u.status,"
-            " e.actor, e.detail"
-            " FROM subscription u JOIN list l ON l.id = u.list_id"
-            " LEFT JOIN event e ON e.id = (SELECT max(last.id) FROM event last"
-            "   WHERE last.subscriber_id = u.subscriber_id AND last.list_id = u.list_id"
-            "   AND last.kind = 'unsubscribed')"
-            " WHERE u.subscriber_id = :subscriber ORDER BY l.title, l.id"
-        ),
-        {"subscriber": subscriber_id},
-    )
+    rows = connection.execute(_STANDINGS, {"subscriber": subscriber_id})
     return [
         Standing(
             list_id=row.id,

@@ -3,6 +3,9 @@
 Every function runs inside the caller's transaction, does no harm when done twice, and says whether
 it changed anything. Nobody comes back who did not leave by themselves: an address that bounced,
 complained, or was taken off by somebody else stays off.
+
+The statements are made once: building one takes SQLAlchemy longer than the database takes to
+run it, and a whole list may click within minutes.
 """
 
 from __future__ import annotations
@@ -10,18 +13,50 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, text, update
-from sqlmodel import col
+from sqlalchemy import Connection, bindparam, insert, text
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from mailer.model.people import Consent, Event, Subscription
+from mailer.model.people import Consent, Event
 from mailer.model.words import SubscriptionStatus
-from mailer.store.database import one
 
 BY_READER = "reader"  # the actor of an event, and the reason of a suppression, that a reader caused
 _EVERYTHING = "everything"
 _ABSENT = "absent"  # was on no such list: a link can outlive an import that was undone
-_RECEIVING = (SubscriptionStatus.active, SubscriptionStatus.pending)
+
+_AT = bindparam("at", type_=UTCDateTime())
+_PERSON = text(
+    "SELECT u.status FROM subscriber p LEFT JOIN subscription u"
+    " ON u.subscriber_id = p.id AND u.list_id = :list WHERE p.id = :subscriber"
+)
+_LISTS = text("SELECT list_id FROM subscription WHERE subscriber_id = :subscriber ORDER BY list_id")
+_LEAVE = text(
+    "UPDATE subscription SET status = 'unsubscribed', since = :at"
+    " WHERE list_id = :list AND subscriber_id = :subscriber AND status IN ('active', 'pending')"
+).bindparams(_AT)
+_NEVER_JOIN = text(
+    "INSERT INTO subscription (list_id, subscriber_id, status, since)"
+    " VALUES (:list, :subscriber, 'unsubscribed', :at) ON CONFLICT DO NOTHING"
+).bindparams(_AT)
+_RETURN = text(
+    "UPDATE subscription SET status = :status, since = :at"
+    " WHERE list_id = :list AND subscriber_id = :subscriber AND status = 'unsubscribed'"
+).bindparams(_AT)
+_DEPARTURE = text(
+    "SELECT actor, detail FROM event WHERE id = (SELECT max(id) FROM event"
+    " WHERE subscriber_id = :subscriber AND list_id = :list AND kind = 'unsubscribed')"
+)
+# Any earlier reason stays: a reader's wish must not make a complaint something to undo.
+_SUPPRESS = text(
+    "INSERT INTO suppression (hash, reason, at)"
+    f" SELECT suppression_hash, '{BY_READER}', :at FROM subscriber WHERE id = :subscriber"
+    " ON CONFLICT DO NOTHING"
+).bindparams(_AT)
+_UNSUPPRESS = text(
+    f"DELETE FROM suppression WHERE reason = '{BY_READER}' AND hash ="
+    " (SELECT suppression_hash FROM subscriber WHERE id = :subscriber)"
+)
+_NOTE = insert(Event)
+_CONSENT = insert(Consent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +88,41 @@ class Click:
     at: datetime
 
 
-def leave_list(connection: Connection, click: Click, list_id: int) -> bool:
-    """Unsubscribes from one list. False when they did not get it anyway, or are erased."""
-    return _exists(connection, click) and _leave(connection, click, list_id)
+def leave_list(connection: Connection, click: Click, list_id: int, why: str = "") -> bool:
+    """Unsubscribes from one list. False when they did not get it anyway, or are erased.
+
+    Somebody who is not on the list is put there as unsubscribed, so that a later import finds
+    a no and does not take it for silence.
+    """
+    values = {"list": list_id, "subscriber": click.subscriber_id}
+    person = connection.execute(_PERSON, values).first()
+    if person is None:
+        return False
+    moved = 0
+    if person.status is None:
+        moved = connection.execute(_NEVER_JOIN, values | {"at": click.at}).rowcount
+    if not moved and not connection.execute(_LEAVE, values | {"at": click.at}).rowcount:
+        return False
+    was = person.status or _ABSENT
+    _note(connection, click, "unsubscribed", list_id, f"{why} {was}".removesuffix("active").strip())
+    return True
 
 
 def leave_everything(connection: Connection, click: Click) -> bool:
     """Unsubscribes from every list, and keeps later imports from bringing the address back."""
-    if not _exists(connection, click):
-        return False
-    lists = connection.execute(
-        text("SELECT list_id FROM subscription WHERE subscriber_id = :subscriber ORDER BY list_id"),
-        {"subscriber": click.subscriber_id},
-    ).scalars()
-    changed = [_leave(connection, click, list_id, _EVERYTHING) for list_id in lists.all()]
-    return _suppress(connection, click) or any(changed)
+    left = [leave_list(connection, click, each, _EVERYTHING) for each in _lists(connection, click)]
+    values = {"subscriber": click.subscriber_id, "at": click.at}
+    suppressed = connection.execute(_SUPPRESS, values).rowcount > 0
+    if suppressed:
+        _note(connection, click, "suppressed", None, _EVERYTHING)
+    return suppressed or any(left)
 
 
 def undo_departure(connection: Connection, click: Click, list_id: int) -> bool:
     """Takes back the last step: everything, if that was asked for, else this one list."""
     if not _unsuppress(connection, click):
         return _return(connection, click, list_id, "undone")
-    lists = connection.execute(
-        text("SELECT list_id FROM subscription WHERE subscriber_id = :subscriber ORDER BY list_id"),
-        {"subscriber": click.subscriber_id},
-    ).scalars()
-    for each in lists.all():
+    for each in _lists(connection, click):
         _return(connection, click, each, "undone", only_everything=True)
     return True
 
@@ -88,53 +132,20 @@ def return_to_list(connection: Connection, click: Click, list_id: int) -> bool:
     if not _return(connection, click, list_id, "returned"):
         return False
     _unsuppress(connection, click)
-    connection.execute(
-        insert(Consent),
-        {
-            "list_id": list_id,
-            "subscriber_id": click.subscriber_id,
-            "source": "form",
-            "detail": "preferences page",
-            "at": click.at,
-        },
-    )
+    consent = {
+        "list_id": list_id,
+        "subscriber_id": click.subscriber_id,
+        "source": "form",
+        "detail": "preferences page",
+        "at": click.at,
+    }
+    connection.execute(_CONSENT, consent)
     return True
 
 
-def _exists(connection: Connection, click: Click) -> bool:
-    found = one(connection, "SELECT 1 FROM subscriber WHERE id = :id", id=click.subscriber_id)
-    return found is not None
-
-
-def _leave(connection: Connection, click: Click, list_id: int, why: str = "") -> bool:
-    status = one(
-        connection,
-        "SELECT status FROM subscription WHERE list_id = :list AND subscriber_id = :subscriber",
-        list=list_id,
-        subscriber=click.subscriber_id,
-    )
-    unsubscribed = SubscriptionStatus.unsubscribed
-    if not (
-        (status is None and _insert_departed(connection, click, list_id))
-        or _move(connection, click, list_id, _RECEIVING, unsubscribed)
-    ):
-        return False
-    was = _ABSENT if status is None else "" if status == SubscriptionStatus.active else status
-    _note(connection, click, "unsubscribed", list_id, f"{why} {was}".strip())
-    return True
-
-
-def _insert_departed(connection: Connection, click: Click, list_id: int) -> bool:
-    """So that a later import finds a no, and does not take it for silence."""
-    inserted = connection.execute(
-        text(
-            "INSERT INTO subscription (list_id, subscriber_id, status, since)"
-            f" VALUES (:list, :subscriber, '{SubscriptionStatus.unsubscribed}', :at)"
-            " ON CONFLICT DO NOTHING"
-        ).bindparams(bindparam("at", type_=UTCDateTime())),
-        {"list": list_id, "subscriber": click.subscriber_id, "at": click.at},
-    )
-    return inserted.rowcount > 0
+def _lists(connection: Connection, click: Click) -> list[int]:
+    values = {"subscriber": click.subscriber_id}
+    return list(connection.execute(_LISTS, values).scalars())
 
 
 def _return(
@@ -145,67 +156,23 @@ def _return(
     *,
     only_everything: bool = False,
 ) -> bool:
-    row = connection.execute(
-        text(
-            "SELECT actor, detail FROM event WHERE id = (SELECT max(id) FROM event"
-            " WHERE subscriber_id = :subscriber AND list_id = :list AND kind = 'unsubscribed')"
-        ),
-        {"subscriber": click.subscriber_id, "list": list_id},
-    ).first()
+    values = {"list": list_id, "subscriber": click.subscriber_id}
+    row = connection.execute(_DEPARTURE, values).first()
     departure = None if row is None else Departure.parse(row.actor, row.detail)
     if departure is None or departure.was is None or not departure.may_be_undone:
         return False
     if only_everything and not departure.everything:
         return False
-    left = (SubscriptionStatus.unsubscribed,)
-    if not _move(connection, click, list_id, left, departure.was):
+    moved = connection.execute(_RETURN, {**values, "status": departure.was, "at": click.at})
+    if moved.rowcount == 0:
         return False
     _note(connection, click, "subscribed", list_id, why)
     return True
 
 
-def _move(
-    connection: Connection,
-    click: Click,
-    list_id: int,
-    old: tuple[SubscriptionStatus, ...],
-    new: SubscriptionStatus,
-) -> bool:
-    moved = connection.execute(
-        update(Subscription)
-        .where(col(Subscription.list_id) == list_id)
-        .where(col(Subscription.subscriber_id) == click.subscriber_id)
-        .where(col(Subscription.status).in_(old))
-        .values(status=new, since=click.at)
-    )
-    return moved.rowcount > 0
-
-
-def _suppress(connection: Connection, click: Click) -> bool:
-    """Any earlier reason stays: a reader's wish must not make a complaint something to undo."""
-    added = connection.execute(
-        text(
-            "INSERT INTO suppression (hash, reason, at)"
-            " SELECT suppression_hash, :reason, :at FROM subscriber WHERE id = :subscriber"
-            " ON CONFLICT DO NOTHING"
-        ).bindparams(bindparam("at", type_=UTCDateTime())),
-        {"reason": BY_READER, "subscriber": click.subscriber_id, "at": click.at},
-    )
-    if added.rowcount == 0:
-        return False
-    _note(connection, click, "suppressed", None, _EVERYTHING)
-    return True
-
-
 def _unsuppress(connection: Connection, click: Click) -> bool:
-    lifted = connection.execute(
-        text(
-            "DELETE FROM suppression WHERE reason = :reason AND hash ="
-            " (SELECT suppression_hash FROM subscriber WHERE id = :subscriber)"
-        ),
-        {"reason": BY_READER, "subscriber": click.subscriber_id},
-    )
-    if lifted.rowcount == 0:
+    values = {"subscriber": click.subscriber_id}
+    if connection.execute(_UNSUPPRESS, values).rowcount == 0:
         return False
     _note(connection, click, "unsuppressed", None, _EVERYTHING)
     return True
@@ -214,15 +181,13 @@ def _unsuppress(connection: Connection, click: Click) -> bool:
 def _note(
     connection: Connection, click: Click, kind: str, list_id: int | None, detail: str
 ) -> None:
-    connection.execute(
-        insert(Event),
-        {
-            "at": click.at,
-            "kind": kind,
-            "actor": BY_READER,
-            "subscriber_id": click.subscriber_id,
-            "list_id": list_id,
-            "campaign_id": click.campaign_id,
-            "detail": detail,
-        },
-    )
+    event = {
+        "at": click.at,
+        "kind": kind,
+        "actor": BY_READER,
+        "subscriber_id": click.subscriber_id,
+        "list_id": list_id,
+        "campaign_id": click.campaign_id,
+        "detail": detail,
+    }
+    connection.execute(_NOTE, event)

@@ -26,7 +26,8 @@ def unsubscribe_subscriber(
 
     Raises NotFoundError for an unknown person or list.
     """
-    left, already = [], []
+    left: list[str] = []
+    already: list[str] = []
     with db.write() as connection:
         person = people.require_subscriber(connection, address)
         wanted = None if list_name is None else people.find_list(connection, list_name).name

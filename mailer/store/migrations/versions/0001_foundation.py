@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("subscriber_id", sa.BigInteger(), nullable=True),
         sa.Column("list_id", sa.Integer(), nullable=True),
         sa.Column("campaign_id", sa.Integer(), nullable=True),
+        sa.Column("batch_id", sa.Integer(), nullable=True),
         sa.Column("detail", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
     )
@@ -111,7 +112,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("list_id", sa.Integer(), nullable=False),
         sa.Column("file", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("digest", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("owner", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("merged", sa.Integer(), nullable=False),
         sa.Column("started_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("finished_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("rows", sa.Integer(), nullable=False),
@@ -163,6 +168,7 @@ def upgrade() -> None:
             ["list_id"], ["list.id"], name=op.f("fk_subscription_list_id_list")
         ),
         sa.PrimaryKeyConstraint("list_id", "subscriber_id", name=op.f("pk_subscription")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("subscription", schema=None) as batch_op:
         batch_op.create_index(
