@@ -51,7 +51,7 @@ class MailerError(Exception):
 
 
 class InputError(MailerError):
-    """What was given can't be used, and nothing was changed. Faults are gathered, not the first only."""
+    """What was given can't be used, and nothing was changed. All faults are told together."""
 
     def __init__(self, message: str | Fault | Iterable[Fault], *, hint: str | None = None) -> None:
         if isinstance(message, str):

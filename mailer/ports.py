@@ -1,4 +1,4 @@
-"""What the use cases ask of the outside world. Each wish has an adapter, and a fake in the tests."""
+"""What the use cases ask of the outside world. Each wish has an adapter, and a fake in tests."""
 
 from __future__ import annotations
 

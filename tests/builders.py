@@ -13,7 +13,14 @@ from sqlmodel import col
 
 from mailer.contacts.address import parse_address
 from mailer.contacts.suppression import suppression_hasher
-from mailer.model.campaigns import Campaign, CampaignPicture, Delivery, StoredPicture, Variant
+from mailer.model.campaigns import (
+    Campaign,
+    CampaignPicture,
+    Delivery,
+    Draft,
+    StoredPicture,
+    Variant,
+)
 from mailer.model.people import Event, MailingList, Subscriber, Subscription, Suppression
 from mailer.model.words import CampaignState, SubscriptionStatus
 from mailer.store.database import Database, one
@@ -144,6 +151,13 @@ def make_picture(
         if campaign_id is not None:
             connection.execute(insert(CampaignPicture), {"campaign_id": campaign_id, "name": name})
     return name
+
+
+def make_draft(db: Database, key: str, expires: datetime, page: str = PAGE) -> None:
+    """The web version of a test copy."""
+    row = {"key": key, "language": "en", "web_page": page, "expires_at": expires}
+    with db.write() as connection:
+        connection.execute(insert(Draft), row)
 
 
 def status_of(db: Database, subscriber_id: int, list_id: int) -> str | None:

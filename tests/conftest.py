@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,3 +62,36 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
 def clock() -> FakeClock:
     """Tuesday, 24 November 2026, nine in the morning, until told otherwise."""
     return FakeClock()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skips", action="store_true", help="A skipped test is a failure: something is missing."
+    )
+
+
+_skipped: list[str] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With --no-skips a skip fails, and says what is missing."""
+    report = yield
+    if report.skipped:
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _skipped.append(f"{item.nodeid}: {why}")
+        if item.config.getoption("--no-skips"):
+            report.outcome = "failed"
+            report.longrepr = f"skipped, which --no-skips forbids: {why}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Names each skipped test in the last lines, and the remedy."""
+    if _skipped:
+        terminalreporter.section(f"{len(_skipped)} skipped")
+        for line in _skipped:
+            terminalreporter.line(line)
+        terminalreporter.line("./scripts/peers installs what is missing (as root).")

@@ -92,7 +92,7 @@ def plan(
 
 @commands.command()
 def show(
-    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="Number or slug.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="ID", help="Number or slug.")] = None,
 ) -> None:
     """One campaign with its counts and reasons, or the newest ones."""
     from mailer.usecases.show_campaign import show_campaign, show_campaigns

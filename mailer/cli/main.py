@@ -42,7 +42,9 @@ def common(
         bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only results and errors.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="More about what is done.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also where things lie, and causes of errors.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -91,6 +93,9 @@ def tell(error: MailerError) -> None:
             screen.complain(str(fault))
     else:
         screen.complain(str(error))
+    cause = error.__cause__
+    if cause is not None:
+        screen.detail(f"because of {type(cause).__name__}: {cause}".splitlines()[0])
 
 
 _FLAGS = ("--json", "--quiet", "--verbose")

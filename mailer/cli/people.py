@@ -149,7 +149,7 @@ def add_list(
 
 @lists.command("show")
 def show_lists(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: all.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Default: all.")] = None,
 ) -> None:
     """Every list with how many people it has, or one."""
     from mailer.usecases.show_lists import show_lists as find

@@ -50,6 +50,7 @@ def opened(*, check_schema: bool = True) -> Iterator[Mailer]:
     from mailer.wiring import open_mailer
 
     with open_mailer(_mode.workspace, check_schema=check_schema) as mailer:
+        detail(f"workspace {mailer.workspace}, database {mailer.db.shown}")
         yield mailer
 
 
@@ -62,6 +63,12 @@ def say(text: str = "") -> None:
 def note(text: str) -> None:
     """A remark beside the result: never on standard output."""
     if not _mode.quiet:
+        typer.echo(text, err=True)
+
+
+def detail(text: str) -> None:
+    """More than most want to know: only with --verbose, on standard error."""
+    if _mode.verbose:
         typer.echo(text, err=True)
 
 

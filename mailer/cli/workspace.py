@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def init(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Default: the workspace's folder.")
+        Path | None, typer.Argument(metavar="DIR", help="Default: the workspace's folder.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
@@ -45,7 +45,7 @@ def init(
 
 def demo(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where the demo's workspace is made.")
+        Path, typer.Argument(metavar="DIR", help="Where the demo's workspace is made.")
     ] = Path("data/demo"),
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the site and the inbox running.")

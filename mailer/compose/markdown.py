@@ -99,7 +99,13 @@ def _engine(language: str) -> MarkdownIt:
         {"alt": ["paragraph", "reference", "blockquote", "list"]},
     )
     engine.add_render_rule(SLOT_TAGS, _render_slot_tags)
+    # The MJML engine drops white space that begins with a newline between two elements.
+    engine.add_render_rule("softbreak", _render_soft_break)
     return engine
+
+
+def _render_soft_break(*_: object) -> str:
+    return " "
 
 
 def _slot_tags(state: StateBlock, start: int, end: int, silent: bool) -> bool:

@@ -94,7 +94,7 @@ class CompiledMessage:
         subject = self.head.subject
         if not subject:
             subject = subject_line(self.mark, self._subject.render(names))
-        pieces = [self.head.block(person, subject).encode("ascii")]
+        pieces = [self.head.block(person, subject).encode()]
         for program, encoding in self._runs:
             text = program.render(names)
             if encoding == BASE64:

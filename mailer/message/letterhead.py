@@ -10,7 +10,13 @@ import re
 from dataclasses import dataclass
 
 from mailer.message import headers
-from mailer.message.mailbox import HeaderError, Mailbox, encode_address
+from mailer.message.mailbox import (
+    HeaderError,
+    Mailbox,
+    NonAsciiLocalPartError,
+    encode_address,
+    encode_domain,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ STAND_IN = PersonHeaders(
 _ADDRESS = re.compile(
     r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 ).fullmatch
+# Letters, digits and marks of any script beside atext; no white space, no specials, no controls.
+_LOCAL_UTF8 = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*").fullmatch
 _MESSAGE_ID = re.compile(
     r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9.-]+", re.ASCII
 ).fullmatch
@@ -88,7 +96,7 @@ class Head:
         """Returns one reader's header block without the blank line. Raises HeaderError."""
         to = person.to
         if len(to) > 254 or not _ADDRESS(to):
-            to = encode_address(to)
+            to = _header_address(to)
         if len(person.message_id) > 500 or not _MESSAGE_ID(person.message_id):
             raise HeaderError(f"“{person.message_id}” can't be a Message-ID.")
         if not _DATE(person.date):
@@ -110,6 +118,21 @@ class Head:
         return (
             f"List-Unsubscribe: <{person.unsubscribe_url}>,\r\n <{person.unsubscribe_mailto}>\r\n"
         )
+
+
+def _header_address(address: str) -> str:
+    """The address as its header has it. Raises HeaderError.
+
+    A local part beyond ASCII stands as UTF-8 (RFC 6532 section 3.2); such a message travels by
+    SMTPUTF8 only, and a server without it refuses the envelope for this one person.
+    """
+    try:
+        return encode_address(address)
+    except NonAsciiLocalPartError:
+        local, _, domain = address.rpartition("@")
+        if len(local.encode()) > 64 or not _LOCAL_UTF8(local):
+            raise HeaderError(f"“{address}” can't stand in a header.") from None
+        return f"{local}@{encode_domain(domain)}"
 
 
 def lay_out(letterhead: Letterhead, subject: str | None, content_type: str) -> Head:

@@ -29,6 +29,9 @@ def classify(stage: Stage, reply: Reply) -> Outcome:
         return Outcome(DeliveryState.accepted, "accepted", Blame.infrastructure)
     if not 400 <= reply.code < 600:
         return _deferred("protocol", Blame.infrastructure)
+    if stage is Stage.mail and reply.enhanced in _NEEDS_SMTPUTF8:
+        # Our own wire says it before MAIL: this reader's address needs what the server lacks.
+        return Outcome(DeliveryState.refused, "eai_unsupported", Blame.infrastructure)
     if stage not in _NAMED:
         return _about_us(stage, reply)
     known = _look_up(reply, FROM_RCPT_ON)
@@ -72,6 +75,7 @@ def _about_us(stage: Stage, reply: Reply) -> Outcome:
     return _deferred(reason, blame, stops_run=not reply.temporary)
 
 
+_NEEDS_SMTPUTF8 = ("5.6.7", "5.6.9")  # RFC 6531 section 3.2, and its registry of codes
 _BEFORE = {
     Stage.connect: ("server_unavailable", Blame.infrastructure),
     Stage.greeting: ("server_unavailable", Blame.infrastructure),

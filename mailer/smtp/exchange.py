@@ -46,7 +46,7 @@ class Observer(Protocol):
     """Hears what becomes of each envelope. Called on the loop's thread; never blocks."""
 
     def started(self, key: int) -> bool:
-        """Called just before the first byte of the text goes to the socket. False: do not send it."""
+        """Called before the first byte of the text goes to the socket. False: do not send it."""
 
     def answered(self, key: int, stage: Stage, reply: Reply) -> None:
         """The server answered for this envelope: at MAIL, RCPT, DATA (refusals) or at the dot."""

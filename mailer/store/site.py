@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from mailer.model.words import SubscriptionStatus
 from mailer.store.database import one
@@ -17,6 +19,9 @@ _PAGES = (
 )
 _FIRST_PAGE = text(_PAGES + " ORDER BY v.id LIMIT 1")
 _PAGE = text(_PAGES + " AND v.language = :language ORDER BY v.id LIMIT 1")
+_DRAFT = text(
+    "SELECT language, web_page FROM draft WHERE key = :key AND expires_at > :now"
+).bindparams(bindparam("now", type_=UTCDateTime()))
 _LETTER = text(
     "SELECT c.list_id, l.title, (SELECT v.language FROM variant v WHERE v.id = COALESCE("
     "   (SELECT d.variant_id FROM delivery d"
@@ -43,10 +48,11 @@ _STANDINGS = text(
 
 @dataclass(frozen=True, slots=True)
 class WebPage:
-    """A campaign's frozen page in one language."""
+    """A frozen page in one language: a campaign's, or a test copy's (``draft``)."""
 
     language: str
     html: str
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,12 @@ def web_page(connection: Connection, key: str, language: str | None) -> WebPage 
     else:
         row = connection.execute(_PAGE, {"key": key, "language": language}).first()
     return None if row is None else WebPage(row.language, row.web_page)
+
+
+def draft_page(connection: Connection, key: str, now: datetime) -> WebPage | None:
+    """The page of a test copy whose time is not over."""
+    row = connection.execute(_DRAFT, {"key": key, "now": now}).first()
+    return None if row is None else WebPage(row.language, row.web_page, draft=True)
 
 
 def picture(connection: Connection, name: str) -> bytes | None:

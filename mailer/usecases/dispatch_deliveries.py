@@ -24,8 +24,11 @@ from random import Random
 from sqlalchemy import Connection
 
 from mailer.errors import StoppedError
+from mailer.message.mailbox import HeaderError
 from mailer.message.replies import classify
+from mailer.message.values import MergeError
 from mailer.model.words import (
+    Blame,
     CampaignState,
     Cause,
     Counts,
@@ -69,7 +72,6 @@ class _Flight:
     slot: int
     claimed_at: float
     message_hash: bytes | None = None
-    taken: bool = False
 
 
 @dataclass(slots=True)
@@ -121,7 +123,9 @@ class Dispatch:
             if now - flight.claimed_at > _STALE_SECONDS:
                 self._release(flight, "claimed afresh")
                 continue
-            flight.taken = True
+            message = self._render(flight)
+            if message is None:
+                continue
             if self.pace.rate:
                 self._next_take = max(self._next_take, now - 0.05) + 1 / self.pace.rate
             if self._spell is None:
@@ -131,7 +135,7 @@ class Dispatch:
                 flight.row.position,
                 sender,
                 flight.row.address,
-                partial(self._bytes_of, flight),
+                partial(bytes, message),
                 smtputf8,
             )
         return None
@@ -243,16 +247,30 @@ class Dispatch:
     def _release(self, flight: _Flight, why: str) -> None:
         self._settle(flight, flight.row.was, Cause.released, why[:120], "", None)
 
-    def _bytes_of(self, flight: _Flight) -> bytes:
-        """Renders; a second attempt must have the very bytes of the first."""
-        message = self.render(flight.row)
-        flight.message_hash = blake2b(message, digest_size=16).digest()
-        before = flight.row.message_hash
-        if before is not None and before != flight.message_hash:
-            self.stop(
-                f"Person {flight.row.position} would get other bytes than at the first attempt;"
-                " nobody is sent such a mail."
+    def _render(self, flight: _Flight) -> bytes | None:
+        """One person's bytes, or None when they must not be sent: the row is settled then.
+
+        Plan has tried every value, so a fault here is rare, and it is one person's: the run goes
+        on. A second attempt must have the very bytes of the first.
+        """
+        try:
+            message = self.render(flight.row)
+        except (MergeError, HeaderError) as error:
+            reply = Reply(554, str(error), "5.6.0")
+            self._settle(
+                flight, DeliveryState.refused, Cause.answered, "unsendable", str(error), None
             )
+            outcome = Outcome(DeliveryState.refused, "unsendable", Blame.message)
+            self._watch(Stage.rcpt, outcome, reply)
+            return None
+        flight.message_hash = blake2b(message, digest_size=16).digest()
+        if flight.row.message_hash not in (None, flight.message_hash):
+            self._release(flight, "other bytes than at the first attempt")
+            self.stop(
+                f"The mail to person {flight.row.position} is not what the first attempt sent"
+                " any more; nobody is sent such a mail."
+            )
+            return None
         return message
 
     def _watch(self, stage: Stage, outcome: Outcome, reply: Reply) -> None:

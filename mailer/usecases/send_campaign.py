@@ -192,9 +192,7 @@ class Letters:
         """MAIL FROM, with the person's signed token where the return path has room for one."""
         sender = self._return_path
         if "{token}" in sender:
-            token = make_verp(
-                self._keys, self._campaign_id, row.subscriber_id, key_id=self._key_id
-            )
+            token = make_verp(self._keys, self._campaign_id, row.subscriber_id, key_id=self._key_id)
             sender = sender.replace("{token}", token)
         return sender, not row.address.isascii()
 

@@ -54,9 +54,11 @@ class PublicPages:
         key, language = request.path_params["key"], request.path_params.get("language")
         if not _KEY(key) or (language is not None and not _LANGUAGE(language)):
             raise HTTPException(404)
-        page = await run_in_threadpool(show_web_version, key, language, db=self._mailer.db)
+        page = await run_in_threadpool(
+            show_web_version, key, language, db=self._mailer.db, clock=self._mailer.clock
+        )
         headers = {
-            "Cache-Control": "public, max-age=300",
+            "Cache-Control": "no-store" if page.draft else "public, max-age=300",
             "Content-Language": page.language,
             "Content-Security-Policy": WEB_VERSION_POLICY,
             "ETag": _tag(hashlib.sha256(page.html.encode()).hexdigest()[:32]),

@@ -1,1 +1,1 @@
-"""Measurements, as ratios within one run: machines are shared, and a timing never decides a test."""
+"""Measurements, as ratios within one run: machines are shared. A timing never decides a test."""

@@ -466,3 +466,11 @@ def test_the_function_can_be_called_with_plain_values_only(tiny: Layout) -> None
     )
 
     assert "Hello" in done.rendition.text
+
+
+def test_a_soft_line_break_between_two_links_stays_a_blank(compose: Compose) -> None:
+    rendition = compose("[one](https://example.org/1)\n[two](https://example.org/2)\n").rendition
+
+    words = "".join(parse(rendition.html).itertext()).split()
+    assert "one" in words
+    assert "two" in words

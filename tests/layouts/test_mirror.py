@@ -13,6 +13,7 @@ from tests.layouts.conftest import edition_text
 
 SIDES = re.compile(r"\b(left|right|ltr|rtl)\b")
 OTHER = {"left": "right", "right": "left", "ltr": "rtl", "rtl": "ltr"}
+LATIN = ("letter-spacing", "font-style")  # what Latin letters alone are given
 # The engine writes this on every column, and it has no effect: each text says its own side.
 CONSTANT = re.compile(r"text-align:\s*left;direction")
 
@@ -25,7 +26,7 @@ def sides(composed: Composed) -> list[list[str]]:
     for element in body.iter(etree.Element):
         style = CONSTANT.sub("direction", str(element.get("style") or ""))
         rules = {each.strip().replace(" ", "") for each in style.split(";")}
-        rules = {each for each in rules if not each.startswith("letter-spacing")}  # Latin only
+        rules = {each for each in rules if not each.startswith(LATIN)}
         shown.append([str(element.tag), str(element.get("align") or ""), *sorted(rules)])
     return shown
 

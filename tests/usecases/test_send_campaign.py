@@ -26,6 +26,7 @@ from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.reopen_deliveries import resend_unknown, retry_refused, skip_unknown
 from mailer.usecases.send_campaign import send_campaign
 from mailer.usecases.stop_campaign import cancel_campaign, pause_campaign
+from tests.builders import make_list, make_subscriber, subscribe
 from tests.sending import KEYS, plan_for, plan_letters, send
 from tests.smtpd import Smtpd, drop, say, stall
 
@@ -345,3 +346,66 @@ def test_the_date_is_the_first_claims_time(db: Database, tmp_path: Path) -> None
     with db.read() as connection:
         first_at = connection.execute(text("SELECT first_at FROM delivery")).scalar_one()
     assert date.datetime == datetime.fromtimestamp(first_at // 1000, UTC)
+
+
+def test_an_address_that_the_server_can_not_take_is_refused_alone(
+    db: Database, tmp_path: Path
+) -> None:
+    people = {make_subscriber(db, address): address for address in ("émile@example.org", "b@c.org")}
+    list_id = make_list(db)
+    for subscriber in people:
+        subscribe(db, subscriber, list_id)
+    campaign_id = plan_for(db, people, list_id)
+    with Smtpd(offers=("8BITMIME",)) as server:
+        report = send(db, campaign_id, tmp_path, server.port)
+
+    assert report.state is CampaignState.finished
+    assert report.counts == Counts(audience=2, accepted=1, refused=1)
+    with db.read() as connection:
+        assert campaigns.reasons(connection, campaign_id) == {
+            DeliveryState.refused: {"eai_unsupported": 1}
+        }
+
+
+def test_an_address_beyond_ascii_travels_where_it_can(db: Database, tmp_path: Path) -> None:
+    person = make_subscriber(db, "émile@example.org")
+    list_id = make_list(db)
+    subscribe(db, person, list_id)
+    campaign_id = plan_for(db, {person: "émile@example.org"}, list_id)
+    with Smtpd() as server:
+        report = send(db, campaign_id, tmp_path, server.port)
+
+    assert report.counts == Counts(audience=1, accepted=1)
+    assert "\r\nTo: émile@example.org\r\n".encode() in server.accepted[0].data
+
+
+def test_a_letter_that_can_not_be_made_is_one_persons_trouble(db: Database, tmp_path: Path) -> None:
+    campaign_id = plan_letters(db, 4)
+    with db.write() as connection:
+        connection.execute(
+            text("UPDATE snapshot SET address = 'not an address' WHERE position = 2")
+        )
+    with Inbox() as inbox:
+        report = send(db, campaign_id, tmp_path, inbox.port)
+
+    assert report.counts == Counts(audience=4, accepted=3, refused=1)
+    with db.read() as connection:
+        assert campaigns.reasons(connection, campaign_id) == {
+            DeliveryState.refused: {"unsendable": 1}
+        }
+
+
+def test_other_bytes_than_at_the_first_attempt_are_never_sent(db: Database, tmp_path: Path) -> None:
+    campaign_id = plan_letters(db, 1)
+    with Smtpd() as server:
+        server.at("dot", say("451 4.3.0 Later"))
+        send(db, campaign_id, tmp_path, server.port)
+    with db.write() as connection:
+        connection.execute(text("UPDATE snapshot SET address = 'someone.else@example.org'"))
+        connection.execute(text("UPDATE waiting SET due_at = 0"))
+    with Inbox() as inbox:
+        report = send(db, campaign_id, tmp_path, inbox.port)
+
+    assert inbox.messages == []
+    assert "not what the first attempt sent" in report.because
+    assert report.counts == Counts(audience=1, deferred=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -55,6 +56,18 @@ def test_a_campaign_that_is_being_planned_has_no_page(site: Site, story: Story) 
     made = builders.make_campaign(site.db, story.list_id, "half", state=CampaignState.planning)
 
     assert site.client.get(f"/w/{made.web_key}").status_code == 404
+
+
+def test_the_page_of_a_test_copy_expires(site: Site) -> None:
+    hour = timedelta(hours=1)
+    builders.make_draft(site.db, "a-draft-of-monday", site.mailer.clock.now() + hour)
+    page = site.client.get("/w/a-draft-of-monday")
+
+    assert (page.status_code, page.text) == (200, builders.PAGE)
+    assert page.headers["cache-control"] == "no-store"
+    assert site.client.get("/w/a-draft-of-monday/en").status_code == 404
+    site.mailer.clock.advance(hour)  # type: ignore[attr-defined]  # the tests' clock
+    assert site.client.get("/w/a-draft-of-monday").status_code == 404
 
 
 def test_a_slug_or_a_number_is_no_key(site: Site, story: Story) -> None:
