@@ -45,6 +45,12 @@ class FirstFiles(Protocol):
     def write(self, name: str, text: str, *, private: bool = False) -> bool:
         """Writes a file that is not there yet; returns whether it did."""
 
+    def append(self, name: str, text: str) -> None:
+        """Adds text to the end of a file."""
+
+    def names_variable(self, name: str, variable: str) -> bool:
+        """Whether a file of settings gives this variable a value."""
+
 
 class NewFolder(Protocol):
     """A place where folders with files can be made."""

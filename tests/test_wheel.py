@@ -15,28 +15,23 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command ``mailer`` of a fresh environment with the built wheel in it."""
+    """The command ``mailer`` of a fresh environment: the locked libraries, and the built wheel."""
     folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    built = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "wheel"]
     subprocess.run(
-        [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT)],
+        [*built, "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT)],
         check=True,
         cwd=folder,
     )
     (wheel,) = folder.glob("mailer-*.whl")
     environment = folder / "environment"
-    venv.create(environment, with_pip=False)
-    # The libraries come from the environment that runs the tests; the program only from the wheel.
-    own = next((environment / "lib").glob("python*/site-packages"))
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(own), str(wheel)], check=True)
-    theirs = next((Path(sys.prefix) / "lib").glob("python*/site-packages"))
-    (own / "libraries.pth").write_text(f"{theirs}\n", "utf-8")
-    script = environment / "bin" / "mailer"
-    script.write_text(
-        f"#!{environment}/bin/python\nfrom mailer.__main__ import main\nmain()\n", "utf-8"
-    )
-    script.chmod(0o755)
-    return script
+    venv.create(environment, with_pip=True)
+    pip = [str(environment / "bin/python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    lock = str(ROOT / "requirements.lock")
+    subprocess.run([*pip, "install", "--require-hashes", "-r", lock], check=True)
+    subprocess.run([*pip, "install", "--no-deps", str(wheel)], check=True)
+    subprocess.run([*pip, "check"], check=True, stdout=subprocess.DEVNULL)
+    return environment / "bin" / "mailer"
 
 
 def _run(command: Path, *words: str, home: Path) -> subprocess.CompletedProcess[str]:

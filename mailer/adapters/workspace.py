@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from mailer.adapters.folders import DirectoryFolder, open_folder
 from mailer.errors import Fault, InputError, StoppedError
 
@@ -91,9 +93,6 @@ class FirstFiles:
     def __init__(self, workspace: Path) -> None:
         self._workspace = workspace
 
-    def exists(self, name: str) -> bool:
-        return (self._workspace / name).exists()
-
     def write(self, name: str, text: str, *, private: bool = False) -> bool:
         """Writes a file that is not there yet; returns whether it did."""
         path = self._workspace / name
@@ -109,6 +108,17 @@ class FirstFiles:
         except OSError as error:
             raise unwritable(path, error) from error
         return True
+
+    def append(self, name: str, text: str) -> None:
+        path = self._workspace / name
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+    def names_variable(self, name: str, variable: str) -> bool:
+        return bool(dotenv_values(self._workspace / name, interpolate=False).get(variable))
 
 
 def unwritable(path: Path, error: OSError) -> StoppedError:

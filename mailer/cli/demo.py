@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from mailer.wiring import DemoInbox
 
 MARKER = ".mailer-demo"
-LIST = "tidewater"
+LIST = "tide-table"
 ISSUE = "tide-table"
 SECOND = "evening-tide"
-CONSENT = "Yes, send me the news of the Tidewater Network."
+CONSENT = "Yes, send me The Tide Table by e-mail."
 
 
 def tell_the_story(folder: Path, *, keep: bool) -> None:
@@ -161,10 +161,10 @@ def _settings(folder: Path, inbox: DemoInbox) -> str:
     site = f"http://127.0.0.1:{inbox.free_port()}"
     lines = {
         "MAILER_SITE_URL": site,
-        "MAILER_ORGANISATION": "Tidewater Network",
-        "MAILER_POSTAL_ADDRESS": "3 Quay Street, Port Amrel",
-        "MAILER_FROM": '"Tidewater Network <news@tidewater.example.org>"',
-        "MAILER_REPLY_TO": "editor@tidewater.example.org",
+        "MAILER_ORGANISATION": "Marren Coast Network",
+        "MAILER_POSTAL_ADDRESS": "3 Quay Street, Port Elsin",
+        "MAILER_FROM": '"The Tide Table <news@marren.example.org>"',
+        "MAILER_REPLY_TO": "editor@marren.example.org",
         "MAILER_SMTP_HOST": inbox.host,
         "MAILER_SMTP_PORT": str(inbox.port),
         "MAILER_SMTP_SECURITY": "none",

@@ -269,13 +269,3 @@ def _checked(
 
 
 _PURPOSES = {purpose.value: purpose for purpose in Purpose}
-
-
-def suppression_hash(key: bytes, address_key: str) -> bytes:
-    """Hashes the key of an address for the suppression list: HMAC-SHA256, 32 bytes.
-
-    ``key`` is made once for a database and never changes: without it the hashes say nothing.
-    """
-    if len(key) < 32:
-        raise SecretError(_ASKED)
-    return digest(key, address_key.encode(), "sha256")

@@ -50,7 +50,7 @@ class Subscriber(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
     address: str  # local part as typed (NFC), domain as A-labels in lower case
     key: str = Field(unique=True)  # the identity: NFC, case-folded, domain as A-labels
-    suppression_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, index=True))
+    suppression_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     language: str | None = None
     fields: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}")

@@ -31,9 +31,10 @@ from mailer.contacts.people import LEAVING, Arrival
 from mailer.model.words import STATUS_RANK, BatchState, SubscriptionStatus
 from mailer.store import people_postgresql, people_sqlite
 from mailer.store.batches import taken_over
-from mailer.store.database import Database, one, translated
+from mailer.store.database import Database, one
 from mailer.store.doubles import fold_doubles
 from mailer.store.people import hasher
+from mailer.store.trouble import translated
 
 FIRST_SLICE, SMALLEST, LARGEST = 2_000, 500, 20_000  # people
 HOLD = 0.12  # seconds that one transaction should last: others wait for it
@@ -238,7 +239,7 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
             " FROM arrival a LEFT JOIN subscriber p ON p.key = a.key"
             " LEFT JOIN subscription u ON u.list_id = :list AND u.subscriber_id = p.id"
             " LEFT JOIN suppression x ON x.hash = a.hash"
-            " WHERE a.n BETWEEN :first AND :last) AS found"
+            f" WHERE a.n BETWEEN :first AND :last {dialect.APART}) AS found"
         ),
         "people": (
             "INSERT INTO subscriber"

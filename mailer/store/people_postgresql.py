@@ -19,6 +19,7 @@ FIELDS_CHANGE = (
 )
 NEW_FIELDS = "CAST(jsonb_strip_nulls(a.fields) AS json)"
 AS_FIELDS = "CAST(:fields AS jsonb)"
+APART = "OFFSET 0"  # keeps a subquery from being merged into the query, and computed twice
 LANGUAGE_CHANGES = "(a.language IS NOT NULL AND a.language IS DISTINCT FROM p.language)"
 STAND_BACK = 0.0  # rows are locked one by one: nobody waits for the whole database
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sqlalchemy import Connection
 
 from mailer.errors import StoppedError
+from mailer.store.trouble import translated
 
 if TYPE_CHECKING:
     from mailer.store.database import Database
@@ -32,6 +33,11 @@ class _Unit(Generic[T]):
     def __init__(self, work: Callable[[Connection], T]) -> None:
         self.work = work
         self.answer: Future[T] = Future()
+
+
+class _Failed:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class Writer:
@@ -93,7 +99,7 @@ class Writer:
         try:
             with self._database.write() as connection:
                 for unit in group:
-                    results.append((unit, _attempt(unit, connection, alone=len(group) == 1)))
+                    results.append((unit, self._attempt(unit, connection, alone=len(group) == 1)))
         except BaseException as error:  # whatever it was, somebody waits for the answer
             for unit in group:
                 unit.answer.set_exception(error)
@@ -104,20 +110,15 @@ class Writer:
             else:
                 unit.answer.set_result(result)
 
-
-class _Failed:
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-def _attempt(unit: _Unit[Any], connection: Connection, *, alone: bool) -> Any:
-    if alone:  # its failure is the transaction's failure
-        return unit.work(connection)
-    savepoint = connection.begin_nested()
-    try:
-        result = unit.work(connection)
-    except Exception as error:  # handed to the one who asked, below
-        savepoint.rollback()
-        return _Failed(error)
-    savepoint.commit()
-    return result
+    def _attempt(self, unit: _Unit[Any], connection: Connection, *, alone: bool) -> Any:
+        if alone:  # its failure is the transaction's failure
+            return unit.work(connection)
+        savepoint = connection.begin_nested()
+        try:
+            with translated(self._database.shown):
+                result = unit.work(connection)
+        except Exception as error:  # handed to the one who asked, below
+            savepoint.rollback()
+            return _Failed(error)
+        savepoint.commit()
+        return result

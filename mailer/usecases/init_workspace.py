@@ -61,5 +61,9 @@ def init_workspace(files: FirstFiles, *, upgrade: Callable[[], None]) -> InitRep
     made = [
         name for name, (text, private) in wanted.items() if files.write(name, text, private=private)
     ]
+    if ".env" not in made and not files.names_variable(".env", "MAILER_SECRET_KEY"):
+        # Somebody wrote the settings by hand first: the key is all that they can't know.
+        files.append(".env", f"\nMAILER_SECRET_KEY={secrets.token_hex(32)}\n")
+        made.append(".env: MAILER_SECRET_KEY")
     upgrade()
     return InitReport(made, [name for name in wanted if name not in made])

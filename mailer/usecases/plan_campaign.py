@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from mailer.compose.compose import Composed
 from mailer.compose.reading import Brand
+from mailer.contacts.masking import mask_address
 from mailer.errors import Fault, InputError
 from mailer.message.compiled import CompiledMessage, Letterhead, compile_message
 from mailer.message.links import KeyRing
@@ -209,7 +210,7 @@ class _Gaps:
             place = (error.slot, error.reason)
             _, many, examples = self._found.get(place, (error, 0, []))
             if len(examples) < _EXAMPLES:
-                examples.append(mask(address))
+                examples.append(mask_address(address))
             self._found[place] = (error, many + 1, examples)
 
     def complain(self) -> None:
@@ -226,13 +227,6 @@ class _Gaps:
             )
             faults.append(replace(error.fault, message=f"{error.fault.message} ({who})", hint=hint))
         raise InputError(faults)
-
-
-def mask(address: str) -> str:
-    """An address that its owner recognises and nobody else: ``a…@e….org``."""
-    local, _, domain = address.rpartition("@")
-    name, dot, rest = domain.partition(".")
-    return f"{local[:1]}…@{name[:1]}…{dot}{rest.rpartition('.')[2]}"
 
 
 def _mailboxes(

@@ -250,14 +250,3 @@ def test_no_secret_is_ever_printed() -> None:
     assert repr(RING) == f"KeyRing({RING.key_id})"
     with pytest.raises(SecretError):
         KeyRing(b"short")
-
-
-def test_the_suppression_hash_depends_on_key_and_address() -> None:
-    one = links.suppression_hash(SECRET, "zoe@example.org")
-
-    assert len(one) == 32
-    assert one == links.suppression_hash(SECRET, "zoe@example.org")
-    assert one != links.suppression_hash(OTHER, "zoe@example.org")
-    assert one != links.suppression_hash(SECRET, "zoe@example.net")
-    with pytest.raises(SecretError):
-        links.suppression_hash(b"", "zoe@example.org")

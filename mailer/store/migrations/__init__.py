@@ -14,7 +14,8 @@ from sqlalchemy import insert, inspect, text
 
 from mailer.errors import SettingsError
 from mailer.model.people import Instance
-from mailer.store.database import Database, translated
+from mailer.store.database import Database
+from mailer.store.trouble import translated
 
 
 def upgrade(database: Database) -> None:

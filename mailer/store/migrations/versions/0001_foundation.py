@@ -87,11 +87,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriber")),
         sa.UniqueConstraint("key", name=op.f("uq_subscriber_key")),
     )
-    with op.batch_alter_table("subscriber", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_subscriber_suppression_hash"), ["suppression_hash"], unique=False
-        )
-
     op.create_table(
         "suppression",
         sa.Column("hash", sa.LargeBinary(), nullable=False),
@@ -378,9 +373,6 @@ def downgrade() -> None:
     op.drop_table("batch")
     op.drop_table("wording")
     op.drop_table("suppression")
-    with op.batch_alter_table("subscriber", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_subscriber_suppression_hash"))
-
     op.drop_table("subscriber")
     op.drop_table("picture")
     op.drop_table("list")
