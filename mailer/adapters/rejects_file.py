@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -54,7 +55,9 @@ class RejectsFile:
     def discard(self) -> None:
         """Takes a half-written file away; a finished one stays."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what a full disk did not take is not wanted any more
+                self._file.close()
+            self._file = None
             self._part.unlink(missing_ok=True)
 
     def _stopped(self, error: OSError) -> StoppedError:

@@ -56,7 +56,8 @@ class _Facts:
     head: bytes
     beyond_ascii: bool
     zeros: bool
-    utf8_error: tuple[int, int] | None  # offset and line of the first byte that is not UTF-8
+    utf8_error: int | None  # the line of the first byte that is not UTF-8
+    cut_off: bool = False  # that byte begins a character which the end of the file cuts off
 
 
 def survey(stream: IO[bytes], name: str, encoding: str | None = None) -> Survey:
@@ -102,8 +103,8 @@ def _known(encoding: str | None) -> str | None:
 def _read(stream: IO[bytes], name: str) -> _Facts:
     digest = hashlib.sha256()
     decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")("strict")
-    head, offset, line, run = b"", 0, 1, 0
-    beyond, zeros, error = False, False, None
+    head, line, run = b"", 1, 0
+    beyond, zeros, error, cut_off = False, False, None, False
     while chunk := stream.read(CHUNK):
         digest.update(chunk)
         head = head or chunk[: 1 << 16]
@@ -118,14 +119,12 @@ def _read(stream: IO[bytes], name: str) -> _Facts:
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as first:
-                start = max(first.start, 0)
-                error = (offset + start, line + first.object[:start].count(b"\n"))
+                error = line + first.object[: first.start].count(b"\n")
                 decoder = None
         line += chunk.count(b"\n")
-        offset += len(chunk)
     if decoder is not None and decoder.getstate()[0]:
-        error = (offset, line)  # half a character at the end
-    return _Facts(digest.hexdigest(), head, beyond, zeros, error)
+        error, cut_off = line, True
+    return _Facts(digest.hexdigest(), head, beyond, zeros, error, cut_off)
 
 
 def _check(stream: IO[bytes], encoding: str, name: str) -> None:
@@ -182,15 +181,13 @@ def _refuse_binary(facts: _Facts, name: str) -> None:
 
 def _western(stream: IO[bytes], facts: _Facts, name: str) -> Survey:
     """cp1252, when nothing speaks for a damaged UTF-8 file."""
-    offset, line = facts.utf8_error or (0, 1)
     if _holds_utf8(stream):
-        stream.seek(offset)
-        if not stream.read(4).strip(b"\r\n")[1:]:
+        if facts.cut_off:
             raise InputError(
                 Fault(
                     "The file ends in the middle of a character: it was cut off.",
                     file=name,
-                    line=line,
+                    line=facts.utf8_error,
                     hint="Copy it again.",
                 )
             )
@@ -198,7 +195,7 @@ def _western(stream: IO[bytes], facts: _Facts, name: str) -> Survey:
             Fault(
                 "This line is not UTF-8, though other lines are.",
                 file=name,
-                line=line,
+                line=facts.utf8_error,
                 hint="Mend it, or have all of it read in one encoding: --encoding cp1252",
             )
         )

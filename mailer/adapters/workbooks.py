@@ -47,7 +47,7 @@ def read_workbook(path: Path, name: str, *, sheet: str | None, header_row: int) 
             Fault(f"This can't be read as a workbook: {error}.", file=name, hint="Save it as CSV.")
         ) from error
     warnings = _left_out(names, chosen) if sheet is None else ()
-    table = read_sheet(_rows(page), file=name, header_row=_relative(header_row, page))
+    table = read_sheet(_rows(page), file=name, header_row=header_row)
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256")
     digest.update(chosen.encode())
@@ -72,14 +72,8 @@ def cell_text(value: Any) -> str:
 
 
 def _rows(page: CalamineSheet) -> Iterator[Row]:
-    first = page.start[0] + 1 if page.start else 1
-    for number, cells in enumerate(page.iter_rows(), first):
+    for number, cells in enumerate(page.iter_rows(), 1):  # empty rows at the top are there too
         yield Row(number, [cell_text(cell) for cell in cells])
-
-
-def _relative(header_row: int, page: CalamineSheet) -> int:
-    """The reader leaves empty rows at the top out; ``--header-row`` counts them."""
-    return max(1, header_row - (page.start[0] if page.start else 0))
 
 
 def _left_out(names: list[str], chosen: str) -> tuple[str, ...]:

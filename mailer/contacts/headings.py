@@ -83,7 +83,8 @@ _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.IGNORECASE).ful
 
 def without_accents(text: str) -> str:
     """Case-folded and without the marks that combine with letters: ``Größe`` is ``grosse``."""
-    folded = unicodedata.normalize("NFKD", text.casefold())
+    plain = unicodedata.normalize("NFKD", text)
+    folded = unicodedata.normalize("NFKD", plain.casefold())
     bare = "".join(c for c in folded if not unicodedata.combining(c))
     return unicodedata.normalize("NFC", bare)
 

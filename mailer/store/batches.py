@@ -77,6 +77,17 @@ def finish(connection: Connection, begun: Begun, at: datetime) -> Row[Any]:
     return connection.execute(select(Batch).where(col(Batch.id) == begun.id)).one()
 
 
+def give_back(connection: Connection, begun: Begun) -> None:
+    """Marks a batch that could not be finished as stopped, so that the same import completes it."""
+    connection.execute(
+        update(Batch)
+        .where(col(Batch.id) == begun.id)
+        .where(col(Batch.taken) == begun.taken)
+        .where(col(Batch.state) == BatchState.loading)
+        .values(state=BatchState.stopped)
+    )
+
+
 def taken_over(batch_id: int) -> StoppedError:
     return StoppedError(
         f"Another process has taken import {batch_id} over.",

@@ -7,7 +7,6 @@ update makes it visible. One that was left half done is removed by the next plan
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +25,9 @@ from mailer.model.campaigns import (
     Variant,
 )
 from mailer.model.words import CampaignState, DeliveryState, Picture
-from mailer.store import recorder as recorders
 from mailer.store.database import Database
 from mailer.store.ledger import Moved
+from mailer.store.processes import is_gone, this_process
 
 SLICE = 4_000  # people in one write transaction: some 50 ms
 
@@ -150,7 +149,7 @@ def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[
                 "state": CampaignState.planning,
                 "subject": content.subject,
                 "web_key": content.web_key,
-                "frozen": {**content.frozen, "planner": _planner()},
+                "frozen": {**content.frozen, "planner": this_process()},
                 "planned_at": now,
             },
         ).scalar_one()
@@ -305,31 +304,14 @@ def _keep_pictures(connection: Connection, pictures: Sequence[Picture]) -> list[
     return list(named)
 
 
-def _planner() -> dict[str, object]:
-    return {"host": recorders.host(), "boot": recorders.boot_id(), "pid": os.getpid()}
-
-
 def _remove_half_done(connection: Connection) -> None:
     """Removes plans whose planner is gone: of this machine, and its process does not live."""
     rows = connection.execute(
         text("SELECT id, frozen FROM campaign WHERE state = 'planning'").columns(frozen=JSON())
     ).all()
     for row in rows:
-        planner = row.frozen["planner"]
-        if planner["host"] == recorders.host() and not _lives(planner):
+        if is_gone(row.frozen["planner"]):
             _remove(connection, row.id)
-
-
-def _lives(planner: Mapping[str, Any]) -> bool:
-    if planner["boot"] != recorders.boot_id():
-        return False
-    try:
-        os.kill(planner["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _remove(connection: Connection, campaign_id: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from mailer.contacts.headings import REJECT_LINE, REJECT_REASON
 from mailer.contacts.mapping import IgnoredColumn, Mapping, map_columns
 from mailer.contacts.people import Arrival, RowError, arrivals, is_blank
 from mailer.contacts.table import DELIMITER_NAMES, Row, Table
-from mailer.errors import InputError, NotFoundError
+from mailer.errors import InputError, MailerError, NotFoundError
 from mailer.model.people import Batch
 from mailer.model.words import BatchState, SubscriptionStatus
 from mailer.ports import Clock, Rejects
@@ -232,13 +233,19 @@ def _write(
             list_id = make_list(connection, order.list_name, at=order.at)
         people.declare_fields(connection, [name for name, _ in order.mapping.fields], order.at)
         entry, begun = _begin(connection, order, tally, duplicates, list_id)
-    staged.merge(
-        entry,
-        behind=begun.merged,
-        progress=lambda done, total: progress("writing", done, total),
-    )
-    with db.write() as connection:
-        batch = batches.finish(connection, begun, order.at)
+    try:
+        staged.merge(
+            entry,
+            behind=begun.merged,
+            progress=lambda done, total: progress("writing", done, total),
+        )
+        with db.write() as connection:
+            batch = batches.finish(connection, begun, order.at)
+    except MailerError:
+        # The disk may be too full even for this; then the end of this process gives it back.
+        with suppress(MailerError), db.write() as connection:
+            batches.give_back(connection, begun)
+        raise
     return _report(
         order,
         tally,
