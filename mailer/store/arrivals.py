@@ -77,14 +77,16 @@ def arriving(db: Database) -> Iterator[Arrivals]:
     """A connection of its own with empty staging tables, which go with it."""
     with translated(db.shown), db.engine.connect() as connection:
         connection.detach()  # its settings and temporary tables must not go back to the pool
-        yield Arrivals(connection, people_sqlite if db.on_sqlite else people_postgresql)
+        dialect = people_sqlite if db.on_sqlite else people_postgresql
+        yield Arrivals(connection, dialect, db.shown)
 
 
 class Arrivals:
     """People on their way into the database."""
 
-    def __init__(self, connection: Connection, dialect: Any) -> None:
+    def __init__(self, connection: Connection, dialect: Any, shown: str) -> None:
         self._connection = connection
+        self._shown = shown
         self._dialect = dialect
         with connection.begin():
             self._hash = hasher(connection)
@@ -94,13 +96,12 @@ class Arrivals:
     def load(self, rows: Sequence[Arrival]) -> None:
         """Stages rows, in the order of the file."""
         hashed = self._hash
-        self._dialect.load(
-            self._connection,
-            [
-                (key, address, hashed(key), language, rank, ceiling, told)
-                for address, key, language, rank, ceiling, told in rows
-            ],
-        )
+        staged = [
+            (key, address, hashed(key), language, rank, ceiling, told)
+            for address, key, language, rank, ceiling, told in rows
+        ]
+        if staged:
+            self._dialect.load(self._connection, staged)
 
     def settle(self) -> int:
         """Leaves one row a person; returns how many rows were folded into others."""
@@ -133,7 +134,7 @@ class Arrivals:
         while done < last:
             until = min(done + size, last)
             begun = time.monotonic()
-            with self._connection.begin():
+            with translated(self._shown), self._connection.begin():
                 fates = self._write_slice(entry, done + 1, until)
             took = time.monotonic() - begun
             total, done = total + fates, until

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -25,10 +24,9 @@ from tests.fakes import FakeClock
 
 
 @pytest.fixture(autouse=True)
-def lists(db: Database, clock: FakeClock) -> Iterator[None]:
+def lists(db: Database, clock: FakeClock) -> None:
     add_list("news", db=db, clock=clock)
     add_list("letters", db=db, clock=clock)
-    yield
 
 
 def test_adds_a_person_with_consent(db: Database, clock: FakeClock) -> None:
