@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +11,8 @@ from mailer.smtp.exchange import Observer, Outgoing, Source
 
 __all__ = [
     "Clock",
+    "Fetched",
+    "Fetcher",
     "FirstFiles",
     "Folder",
     "NewFolder",
@@ -37,6 +40,22 @@ class Transport(Protocol):
         reached, or refuses greeting, TLS or AUTH; every key that was taken has been ``returned``
         or ``lost`` before it raises.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a web address answered; status 0, and why, when nothing came."""
+
+    status: int
+    body: bytes
+    trouble: str
+
+
+class Fetcher(Protocol):
+    """Fetches web pages."""
+
+    def get(self, url: str) -> Fetched:
+        """Never raises for trouble on the way: that is part of the answer."""
 
 
 class FirstFiles(Protocol):

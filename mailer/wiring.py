@@ -18,12 +18,13 @@ from mailer.adapters.folders import open_folder
 from mailer.adapters.inbox import Inbox
 from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.smtp_transport import SmtpTransport
+from mailer.adapters.web_fetcher import WebFetcher
 from mailer.adapters.workspace import FirstFiles, Shelf, layout_folder, shipped, write_files
 from mailer.compose.reading import Brand
 from mailer.contacts.table import Table
 from mailer.errors import Fault, SettingsError
 from mailer.message.links import KeyRing, parse_secret
-from mailer.ports import Clock, Folder, Transport
+from mailer.ports import Clock, Fetcher, Folder, Transport
 from mailer.settings import Settings, load_settings
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
@@ -135,6 +136,16 @@ class Mailer:
             ca_file=settings.smtp_ca_file,
         )
 
+    @property
+    def fetcher(self) -> Fetcher:
+        return WebFetcher()
+
+    @property
+    def sends_far(self) -> bool:
+        """Whether mails leave this machine: then links must work from outside."""
+        host = self.settings.smtp_host
+        return bool(host) and not is_loopback(host or "")
+
     def require_sendable(self) -> None:
         """Raises SettingsError for what must not be missing before a real send."""
         settings = self.settings
@@ -147,9 +158,8 @@ class Mailer:
             }.items()
             if not value
         ]
-        far = settings.smtp_host and not is_loopback(settings.smtp_host)
         site = urlsplit(settings.site_url)
-        if far and (site.scheme != "https" or is_loopback(site.hostname or "")):
+        if self.sends_far and (site.scheme != "https" or is_loopback(site.hostname or "")):
             missing.append(
                 f"MAILER_SITE_URL is {settings.site_url}: from outside, every link would be dead."
                 " It must be https, and not this machine's own address."

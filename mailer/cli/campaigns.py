@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailer.cli import screen
-from mailer.errors import InputError
+from mailer.cli import campaign_report, screen
+from mailer.errors import Fault, InputError
 from mailer.model.words import CampaignState, Counts, DeliveryState
 
 if TYPE_CHECKING:
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 commands = typer.Typer(no_args_is_help=True, help="Plan, send and follow campaigns.")
 Id = Annotated[str, typer.Argument(metavar="ID", help="The campaign's number or its slug.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Wait = Annotated[
+    str, typer.Option(metavar="TIME", help="How long to wait for deferred people, such as 15m.")
+]
+Frozen = Annotated[
+    bool, typer.Option("--frozen", help="Send what was planned, although its folder has changed.")
+]
+NoSiteCheck = Annotated[
+    bool, typer.Option("--no-site-check", help="Do not look whether the site answers first.")
+]
 _ASK_FOR_NUMBER = 100  # above so many people the answer is the audience's number
 
 
@@ -101,13 +110,13 @@ def show(
         ports: dict[str, Any] = {"db": mailer.db, "clock": mailer.clock, "folder": mailer.runs}
         if name is None:
             reports = show_campaigns(**ports)
-            if screen.result([_document(report) for report in reports]):
+            if screen.result([campaign_report.document(report) for report in reports]):
                 return
-            _print_overview(reports)
+            campaign_report.print_overview(reports)
         else:
             report = show_campaign(name, **ports)
-            if not screen.result(_document(report)):
-                _print_report(report)
+            if not screen.result(campaign_report.document(report)):
+                campaign_report.print_report(report)
 
 
 @commands.command()
@@ -177,24 +186,24 @@ def print_copies(copies: Any) -> None:
 def send(
     name: Id,
     yes: Yes = False,
-    wait: Annotated[
-        str, typer.Option(help="How long to wait for deferred people, such as 15m.")
-    ] = "15m",
+    wait: Wait = "15m",
+    frozen: Frozen = False,
+    no_site_check: NoSiteCheck = False,
 ) -> None:
     """Send a campaign, or go on with one that was stopped. Asks first."""
-    _send(name, yes=yes, wait=wait)
+    _send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check)
 
 
 @commands.command()
 def resume(
     name: Id,
     yes: Yes = False,
-    wait: Annotated[
-        str, typer.Option(help="How long to wait for deferred people, such as 15m.")
-    ] = "15m",
+    wait: Wait = "15m",
+    frozen: Frozen = False,
+    no_site_check: NoSiteCheck = False,
 ) -> None:
     """Go on with a campaign that was paused or stopped: `send` by another name."""
-    _send(name, yes=yes, wait=wait)
+    _send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check)
 
 
 @commands.command()
@@ -267,14 +276,14 @@ def _reopened(mailer: Mailer, name: str, people: int, what: str) -> None:
     from mailer.usecases.show_campaign import show_campaign
 
     report = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
-    if screen.result(_document(report)):
+    if screen.result(campaign_report.document(report)):
         return
     screen.say(f"{people:,} people were {what}.")
     if report.counts.left:
         screen.say(f"Next: mailer campaigns send {report.slug}")
 
 
-def _send(name: str, *, yes: bool, wait: str) -> None:
+def _send(name: str, *, yes: bool, wait: str, frozen: bool, site_check: bool) -> None:
     import asyncio
 
     from mailer.settings import seconds
@@ -284,6 +293,7 @@ def _send(name: str, *, yes: bool, wait: str) -> None:
     with screen.opened() as mailer:
         mailer.require_sendable()
         before = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+        _look_first(mailer, before, frozen=frozen, site_check=site_check)
         _ask(mailer, before, yes=yes)
         line = screen.ProgressLine()
 
@@ -294,14 +304,48 @@ def _send(name: str, *, yes: bool, wait: str) -> None:
         outcome = asyncio.run(_until_stopped(mailer, name, float(max_wait), progress))  # type: ignore[arg-type]  # seconds() gives an int for a str
         line.clear()
         after = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
-    if not screen.result(_document(after)):
-        _print_outcome(outcome, after)
+    if not screen.result(campaign_report.document(after)):
+        campaign_report.print_outcome(outcome, after)
     if outcome.counts.left or after.state is CampaignState.paused:
         if outcome.because == "It was interrupted.":
             raise typer.Exit(130)
         raise typer.Exit(75)
     if outcome.counts.unknown:
         raise typer.Exit(1)
+
+
+def _look_first(
+    mailer: Mailer, campaign: CampaignReport, *, frozen: bool, site_check: bool
+) -> None:
+    """Before the first mail: has the issue changed since the plan, and do its links work?"""
+    from mailer.usecases.check_site import check_site, skip_site_check
+    from mailer.usecases.compare_issue import compare_issue
+
+    if campaign.started_at is not None:
+        return
+    changes = compare_issue(
+        campaign.slug, db=mailer.db, issue_at=mailer.issue, layouts=mailer.layout
+    )
+    if changes and not frozen:
+        raise InputError(
+            [
+                *(Fault(line) for line in changes),
+                Fault(
+                    "The issue has changed since it was planned.",
+                    hint="Plan it again, or send what was planned with --frozen.",
+                ),
+            ]
+        )
+    if mailer.sends_far and not site_check:
+        skip_site_check(campaign.slug, db=mailer.db, clock=mailer.clock)
+    elif mailer.sends_far:
+        check_site(
+            campaign.slug,
+            db=mailer.db,
+            keys=mailer.keys,
+            clock=mailer.clock,
+            fetcher=mailer.fetcher,
+        )
 
 
 async def _until_stopped(mailer: Mailer, name: str, max_wait: float, progress: Any) -> SendReport:
@@ -349,116 +393,3 @@ def _ask(mailer: Mailer, campaign: CampaignReport, *, yes: bool) -> None:
         screen.confirm(question, answer=str(people), yes=yes)
     else:
         screen.confirm("Send now? Type yes:", answer="yes", yes=yes)
-
-
-def _document(report: CampaignReport) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "campaign": report.campaign,
-        "slug": report.slug,
-        "state": report.state,
-        **screen.plain(report.counts),
-        "seconds": report.seconds,
-        "per_second": report.per_second,
-        "subject": report.subject,
-        "list": report.list_name,
-        "excluded": report.excluded,
-        "reasons": report.reasons,
-        "stopped_because": report.because,
-        "next_try": report.next_due,
-        "web_url": report.web_url,
-    }
-    return document
-
-
-def _print_overview(reports: Any) -> None:
-    if not reports:
-        screen.say("No campaign yet.")
-        screen.say("Next: mailer campaigns plan PATH --list NAME")
-        return
-    screen.table(
-        [
-            (
-                r.campaign,
-                r.slug,
-                r.state,
-                f"{r.counts.accepted:,} of {r.counts.audience:,} accepted",
-                screen.instant(r.planned_at),
-            )
-            for r in reports
-        ],
-        indent="",
-    )
-
-
-def _print_report(report: CampaignReport) -> None:
-    state = report.state.value
-    if report.state is CampaignState.sending:
-        state = f"sending (process {report.sender})" if report.sender else "interrupted"
-    screen.say(f"Campaign {report.campaign}, “{report.slug}”: {state}")
-    screen.say(f"{report.subject}")
-    screen.say()
-    _print_counts(report)
-    if report.because and report.counts.left:
-        screen.say()
-        screen.say(f"Stopped: {report.because}")
-    screen.say()
-    screen.say(f"Web version: {report.web_url}")
-    _print_next(report)
-
-
-def _print_counts(report: CampaignReport) -> None:
-    counts = report.counts
-    on_list = counts.audience + sum(report.excluded.values())
-    screen.table(
-        [
-            ("on the list", on_list),
-            *((f"  left out: {reason}", people) for reason, people in report.excluded.items()),
-            ("audience", counts.audience),
-        ]
-    )
-    screen.say("  " + "─" * 30)
-    rows: list[tuple[str, int]] = []
-    for state in DeliveryState:
-        people = getattr(counts, state)
-        if people or state is DeliveryState.accepted:
-            rows.append((state.value, people))
-            rows += [
-                (f"  {reason or 'no reason given'}", many)
-                for reason, many in report.reasons.get(state, {}).items()
-            ]
-    screen.table(rows)
-    for reason, reply in report.replies.items():
-        screen.say(f"  {reason}: the server said “{reply}”")
-    if report.seconds:
-        screen.say(f"  on the wire for {report.seconds:,.1f} s, {report.per_second:,.0f} a second")
-
-
-def _print_outcome(outcome: SendReport, report: CampaignReport) -> None:
-    found = outcome.recovered
-    if found.released or found.answered or found.unknown:
-        screen.say(
-            f"An interrupted run was settled: {found.answered:,} had been answered,"
-            f" {found.released:,} had not been started, {found.unknown:,} unknown."
-        )
-    head = "Finished" if report.state is CampaignState.finished else report.state.value.capitalize()
-    screen.say(f"{head}: “{report.slug}”")
-    _print_counts(report)
-    if outcome.because:
-        screen.say()
-        screen.say(f"Stopped: {outcome.because}")
-    _print_next(report)
-
-
-def _print_next(report: CampaignReport) -> None:
-    if report.counts.left and not report.sender and report.state is not CampaignState.cancelled:
-        if report.counts.deferred and report.next_due:
-            screen.say(f"The next deferred person is due at {screen.clock_time(report.next_due)}.")
-        screen.say(f"Next: mailer campaigns send {report.slug}")
-    elif report.counts.unknown:
-        screen.say(
-            f"{report.counts.unknown:,} people are unknown: their text was on its way and no answer"
-            " came back. Nobody sends it to them again unless you say so."
-        )
-        screen.say(f"Next: mailer campaigns unknown {report.slug}  (then --resend or --skip)")
-    elif report.state is CampaignState.finished:
-        screen.say(f"Next: mailer campaigns recipients {report.slug}")

@@ -115,6 +115,18 @@ def draft_page(connection: Connection, key: str, now: datetime) -> WebPage | Non
     return None if row is None else WebPage(row.language, row.web_page, draft=True)
 
 
+def any_picture(connection: Connection, campaign_id: int) -> tuple[str, bytes] | None:
+    """The name and the data of one picture that a campaign shows, if it shows any."""
+    row = connection.execute(
+        text(
+            "SELECT p.name, p.data FROM campaign_picture c JOIN picture p ON p.name = c.name"
+            " WHERE c.campaign_id = :campaign ORDER BY p.name LIMIT 1"
+        ),
+        {"campaign": campaign_id},
+    ).first()
+    return None if row is None else (row.name, bytes(row.data))
+
+
 def picture(connection: Connection, name: str) -> bytes | None:
     data = one(connection, "SELECT data FROM picture WHERE name = :name", name=name)
     return None if data is None else bytes(data)

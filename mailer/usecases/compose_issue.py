@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mailer import __version__
@@ -44,14 +44,19 @@ def compose_from_folder(
     )
 
 
-def content_hash(issue: IssueFolder, *, layouts: Callable[[str], Folder]) -> str:
-    """A hash of all that goes into the mail: the issue's files, the layout's, our version."""
+def file_hashes(issue: IssueFolder, *, layouts: Callable[[str], Folder]) -> dict[str, str]:
+    """A hash of each file that goes into the mail: the issue's own, and the layout's."""
     text = issue.files.text(ISSUE_FILE)
-    layout = layouts(read_layout_name(text, where=issue.files.where(ISSUE_FILE)))
-    digest = hashlib.sha256(__version__.encode())
-    for folder in (issue.files, layout):
-        for name in folder.names():
-            data = folder.data(name)
-            digest.update(f"\0{name}\0{len(data)}\0".encode())
-            digest.update(data)
-    return digest.hexdigest()
+    layout = read_layout_name(text, where=issue.files.where(ISSUE_FILE))
+    folders = {"": issue.files, f"layouts/{layout}/": layouts(layout)}
+    return {
+        prefix + name: hashlib.sha256(folder.data(name)).hexdigest()[:32]
+        for prefix, folder in folders.items()
+        for name in folder.names()
+    }
+
+
+def content_hash(files: Mapping[str, str]) -> str:
+    """One hash of all of them, and of the program's version."""
+    parts = [__version__, *(f"{name}\0{files[name]}" for name in sorted(files))]
+    return hashlib.sha256("\0\0".join(parts).encode()).hexdigest()

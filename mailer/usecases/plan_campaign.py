@@ -24,7 +24,7 @@ from mailer.ports import Clock, Folder
 from mailer.store import campaigns, people, planning
 from mailer.store.database import Database
 from mailer.usecases.check_issue import check_issue
-from mailer.usecases.compose_issue import IssueFolder, content_hash
+from mailer.usecases.compose_issue import ISSUE_FILE, IssueFolder, content_hash, file_hashes
 
 _EXAMPLES = 3  # people named, masked, in a fault about a missing value
 
@@ -104,10 +104,11 @@ def plan_campaign(
         fields=fields,
         blank_ok=blank_ok,
     )
+    files = file_hashes(issue, layouts=layouts)
     content = planning.Content(
         issue=issue.name,
         folder=issue.path,
-        content_hash=content_hash(issue, layouts=layouts),
+        content_hash=content_hash(files),
         list_id=mailing_list.id,
         subject=_subject(report.composed),
         web_key=web_key,
@@ -118,6 +119,8 @@ def plan_campaign(
             "site_url": sending.site_url,
             "return_path": sending.return_path or sender.address,
             "message_id_domain": sender.address.rpartition("@")[2],
+            "files": files,
+            "source": issue.files.text(ISSUE_FILE),
         },
         variants=[
             (

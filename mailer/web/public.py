@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from mailer.errors import MailerError
 from mailer.usecases.check_health import check_health
+from mailer.usecases.check_site import answer_probe
 from mailer.usecases.show_picture import show_picture
 from mailer.usecases.show_web_version import show_web_version
 from mailer.web.headers import FILE_POLICY, WEB_VERSION_POLICY
@@ -47,6 +48,7 @@ class PublicPages:
             Route(prefix + "/i/{name}", self.picture),
             Route(prefix + "/static/{name}", self.stylesheet),
             Route(prefix + "/healthz", self.health),
+            Route(prefix + "/probe/{token}", self.probe),
         )
 
     async def web_version(self, request: Request) -> Response:
@@ -104,6 +106,17 @@ class PublicPages:
         except MailerError:
             return JSONResponse({"ok": False, "database": "does not answer"}, 503)
         return JSONResponse({"ok": True})
+
+    async def probe(self, request: Request) -> Response:
+        """Names the database to whoever holds a signed probe: the sender, before its first mail."""
+        identity = await run_in_threadpool(
+            answer_probe,
+            request.path_params["token"],
+            db=self._mailer.db,
+            keys=self._mailer.keys,
+            clock=self._mailer.clock,
+        )
+        return PlainTextResponse(identity, headers={"Cache-Control": "no-store"})
 
 
 def _tag(name: str) -> str:

@@ -1,0 +1,125 @@
+"""Prints how a campaign stands, and what a send has done, as people read it and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mailer.cli import screen
+from mailer.model.words import CampaignState, DeliveryState
+
+if TYPE_CHECKING:
+    from mailer.usecases.send_campaign import SendReport
+    from mailer.usecases.show_campaign import CampaignReport
+
+
+def document(report: CampaignReport) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "campaign": report.campaign,
+        "slug": report.slug,
+        "state": report.state,
+        **screen.plain(report.counts),
+        "seconds": report.seconds,
+        "per_second": report.per_second,
+        "subject": report.subject,
+        "list": report.list_name,
+        "excluded": report.excluded,
+        "reasons": report.reasons,
+        "stopped_because": report.because,
+        "next_try": report.next_due,
+        "web_url": report.web_url,
+    }
+    return found
+
+
+def print_overview(reports: Any) -> None:
+    if not reports:
+        screen.say("No campaign yet.")
+        screen.say("Next: mailer campaigns plan PATH --list NAME")
+        return
+    screen.table(
+        [
+            (
+                r.campaign,
+                r.slug,
+                r.state,
+                f"{r.counts.accepted:,} of {r.counts.audience:,} accepted",
+                screen.instant(r.planned_at),
+            )
+            for r in reports
+        ],
+        indent="",
+    )
+
+
+def print_report(report: CampaignReport) -> None:
+    state = report.state.value
+    if report.state is CampaignState.sending:
+        state = f"sending (process {report.sender})" if report.sender else "interrupted"
+    screen.say(f"Campaign {report.campaign}, “{report.slug}”: {state}")
+    screen.say(f"{report.subject}")
+    screen.say()
+    print_counts(report)
+    if report.because and report.counts.left:
+        screen.say()
+        screen.say(f"Stopped: {report.because}")
+    screen.say()
+    screen.say(f"Web version: {report.web_url}")
+    print_next(report)
+
+
+def print_counts(report: CampaignReport) -> None:
+    counts = report.counts
+    on_list = counts.audience + sum(report.excluded.values())
+    screen.table(
+        [
+            ("on the list", on_list),
+            *((f"  left out: {reason}", people) for reason, people in report.excluded.items()),
+            ("audience", counts.audience),
+        ]
+    )
+    screen.say("  " + "─" * 30)
+    rows: list[tuple[str, int]] = []
+    for state in DeliveryState:
+        people = getattr(counts, state)
+        if people or state is DeliveryState.accepted:
+            rows.append((state.value, people))
+            rows += [
+                (f"  {reason or 'no reason given'}", many)
+                for reason, many in report.reasons.get(state, {}).items()
+            ]
+    screen.table(rows)
+    for reason, reply in report.replies.items():
+        screen.say(f"  {reason}: the server said “{reply}”")
+    if report.seconds:
+        screen.say(f"  on the wire for {report.seconds:,.1f} s, {report.per_second:,.0f} a second")
+
+
+def print_outcome(outcome: SendReport, report: CampaignReport) -> None:
+    found = outcome.recovered
+    if found.released or found.answered or found.unknown:
+        screen.say(
+            f"An interrupted run was settled: {found.answered:,} had been answered,"
+            f" {found.released:,} had not been started, {found.unknown:,} unknown."
+        )
+    head = "Finished" if report.state is CampaignState.finished else report.state.value.capitalize()
+    screen.say(f"{head}: “{report.slug}”")
+    print_counts(report)
+    if outcome.because:
+        screen.say()
+        screen.say(f"Stopped: {outcome.because}")
+    print_next(report)
+
+
+def print_next(report: CampaignReport) -> None:
+    if report.counts.left and not report.sender and report.state is not CampaignState.cancelled:
+        if report.counts.deferred and report.next_due:
+            screen.say(f"The next deferred person is due at {screen.clock_time(report.next_due)}.")
+        screen.say(f"Next: mailer campaigns send {report.slug}")
+    elif report.counts.unknown:
+        screen.say(
+            f"{report.counts.unknown:,} people are unknown: their text was on its way and no answer"
+            " came back. Nobody sends it to them again unless you say so."
+        )
+        screen.say(f"Next: mailer campaigns unknown {report.slug}  (then --resend or --skip)")
+    elif report.state is CampaignState.finished:
+        screen.say(f"Next: mailer campaigns recipients {report.slug}")
