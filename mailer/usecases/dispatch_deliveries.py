@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
+from hashlib import sha256
 from random import Random
 
 from sqlalchemy import Connection
@@ -263,7 +263,7 @@ class Dispatch:
             outcome = Outcome(DeliveryState.refused, "unsendable", Blame.message)
             self._watch(Stage.rcpt, outcome, reply)
             return None
-        flight.message_hash = blake2b(message, digest_size=16).digest()
+        flight.message_hash = sha256(message).digest()[:16]
         if flight.row.message_hash not in (None, flight.message_hash):
             self._release(flight, "other bytes than at the first attempt")
             self.stop(

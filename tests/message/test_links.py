@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import string
 from datetime import UTC, datetime, timedelta
 
@@ -250,3 +251,13 @@ def test_no_secret_is_ever_printed() -> None:
     assert repr(RING) == f"KeyRing({RING.key_id})"
     with pytest.raises(SecretError):
         KeyRing(b"short")
+
+
+@given(st.binary(min_size=32, max_size=64), st.binary(max_size=40))
+def test_the_saved_states_give_the_same_tag_as_hmac(key: bytes, message: bytes) -> None:
+    assert links._Mac(key)(message) == hmac.digest(key, message, "sha256")
+
+
+@given(st.binary(min_size=1, max_size=40))
+def test_our_base32_is_the_standard_one_in_lower_case(data: bytes) -> None:
+    assert links._base32(data) == base64.b32encode(data).decode().rstrip("=").lower()
