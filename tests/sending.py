@@ -93,7 +93,7 @@ def plan_for(
     compiled = compiled_letter(rendition, slug)
     content = planning.Content(
         issue=slug,
-        folder=".",
+        folder=f"nowhere/{slug}",
         content_hash="",
         list_id=list_id,
         subject=rendition.subject,

@@ -45,6 +45,7 @@ class Outcome:
     forgotten: list[str]  # got none, and are not marked refused, skipped or unknown
     wrongly_accepted: list[str]  # marked accepted, and got none
     unknown_that_got_it: int
+    most_unknown: int  # after one kill
     faults: list[str]
     seconds: float
 
@@ -132,6 +133,12 @@ def _count(db: Database, server: Smtpd, kills: int, seconds: float) -> Outcome:
                 " FROM tally"
             )
         ).one()
+        per_run = connection.execute(
+            text(
+                "SELECT count(*) FROM delivery WHERE state = 'unknown' GROUP BY run_id"
+                " ORDER BY count(*) DESC LIMIT 1"
+            )
+        ).scalar()
     twice, forgotten, wrongly, unknown_got = [], [], [], 0
     for row in rows:
         identity = f"<{message_id(KEYS, row.campaign_id, row.subscriber_id, 'example.org')}>"
@@ -153,6 +160,7 @@ def _count(db: Database, server: Smtpd, kills: int, seconds: float) -> Outcome:
         forgotten,
         wrongly,
         unknown_got,
+        int(per_run or 0),
         faults,
         seconds,
     )
