@@ -28,7 +28,19 @@ from tests.certificates import Certificate
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _PATH = re.compile(rb"<([^>]*)>")
 
-STEPS = ("greeting", "ehlo", "helo", "starttls", "auth", "mail", "rcpt", "data", "dot", "rset")
+STEPS = (
+    "preface",
+    "greeting",
+    "ehlo",
+    "helo",
+    "starttls",
+    "auth",
+    "mail",
+    "rcpt",
+    "data",
+    "dot",
+    "rset",
+)
 
 
 @dataclass(frozen=True)
@@ -90,9 +102,10 @@ class _Rule:
     act: Act
     nth: int | None  # the how manieth of all connections together, from 1; None: every time
     holding: bytes  # only when the command has this in it
+    beyond: int  # only on connections after this one
 
-    def fits(self, step: str, count: int, line: bytes) -> bool:
-        wanted = self.nth is None or self.nth == count
+    def fits(self, step: str, count: int, line: bytes, connection: int) -> bool:
+        wanted = self.nth in (None, count) and connection > self.beyond
         return self.step == step and wanted and self.holding in line
 
 
@@ -133,11 +146,19 @@ class Smtpd:
         self._threads: list[threading.Thread] = []
         self._listener: socket.socket | None = None
 
-    def at(self, step: str, act: Act, *, nth: int | None = None, holding: bytes = b"") -> Smtpd:
+    def at(
+        self,
+        step: str,
+        act: Act,
+        *,
+        nth: int | None = None,
+        holding: bytes = b"",
+        beyond: int = 0,
+    ) -> Smtpd:
         """Adds a rule; the first that fits is followed."""
         if step not in (*STEPS, "quit"):
             raise ValueError(f"no such step: {step}")
-        self._rules.append(_Rule(step, act, nth, holding))
+        self._rules.append(_Rule(step, act, nth, holding, beyond))
         return self
 
     @property
@@ -199,11 +220,12 @@ class Smtpd:
 
     # What its sessions ask.
 
-    def choose(self, step: str, line: bytes) -> Act | None:
+    def choose(self, step: str, line: bytes, connection: int) -> Act | None:
         with self._lock:
             self._counts[step] += 1
             count = self._counts[step]
-            return next((rule.act for rule in self._rules if rule.fits(step, count, line)), None)
+            fitting = (rule for rule in self._rules if rule.fits(step, count, line, connection))
+            return next((rule.act for rule in fitting), None)
 
     def note_command(self, connection: int, line: bytes) -> None:
         with self._lock:
@@ -259,6 +281,7 @@ class _Session:
     def run(self) -> None:
         try:
             if self.server.tls:
+                self.step("preface", b"", Act())  # nothing, before TLS from the first byte
                 self.secured()
             self.step("greeting", b"", say("220 smtpd.test ESMTP"))
             while True:
@@ -349,7 +372,7 @@ class _Session:
 
     def step(self, name: str, line: bytes, usual: Act, *, taking: bytes | None = None) -> bool:
         """Follows the rule for this step, else the usual; tells if the step took effect."""
-        act = self.server.choose(name, line) or usual
+        act = self.server.choose(name, line, self.number) or usual
         if taking is not None and act.positive and self.sender is not None:
             self.server.take(self.number, self.sender, self.recipients, taking, self.options)
         self.send(act.reply)

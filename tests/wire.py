@@ -124,6 +124,11 @@ class Outbox:
     # What tests look at.
 
     @property
+    def left(self) -> int:
+        """How many nobody has taken."""
+        return len(self._queue)
+
+    @property
     def accepted(self) -> list[int]:
         """Keys with a 2xx after the dot, sorted."""
         return sorted(

@@ -17,7 +17,7 @@ from mailer.smtp.protocol import Machine
 from mailer.smtp.route import Timeouts
 
 _BUFFER = 16384  # replies are short; a read makes no larger buffer of its own
-
+_TLS_OVERHEAD = 64  # header and tag of the record that holds a dot
 
 _Told = TypeVar("_Told")
 
@@ -51,7 +51,6 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     def __init__(self, timeouts: Timeouts, *, deaf: bool = False) -> None:
-        self._deaf = deaf  # not a byte is read before TLS
         self.machine = Machine()
         self.timeouts = timeouts
         self.transport: asyncio.Transport | None = None
@@ -65,11 +64,13 @@ class Connection(asyncio.BufferedProtocol):
         self._take: Callable[[], Outgoing | None] | None = None
         self._observer: Observer | None = None
         self._held: Prepared | None = None  # taken, rendered, and not given to the machine yet
+        self._deaf = deaf  # not a byte is read before TLS
         self._left = -1  # transactions that may still begin; negative: no limit
         self._sent = 0
         self.answered = False  # the server has answered for an envelope, by more than a 421
         self._paused = False
         self._unsent = 0
+        self._overhead = 0  # bytes in the transport that may be TLS's own
         self._deadline = 0.0
         self._watch: asyncio.TimerHandle | None = None
 
@@ -143,7 +144,7 @@ class Connection(asyncio.BufferedProtocol):
     def _pump(self) -> None:
         """Writes what the machine wants: at most one write."""
         machine = self.machine
-        if self._exchange is None or self._ended or self._paused:
+        if self._exchange is None or self._exchange.done() or self._ended or self._paused:
             return
         out = machine.due()
         if machine.wants_text:
@@ -159,7 +160,7 @@ class Connection(asyncio.BufferedProtocol):
             out += machine.envelope(following)
         if out and self.transport is not None:
             self.transport.write(out)
-        elif machine.quiet and not self._exchange.done():
+        elif machine.quiet:
             self._exchange.set_result(Ended(Ending.idle if self._left else Ending.full))
 
     def _next(self) -> Prepared | None:
@@ -288,6 +289,7 @@ class Connection(asyncio.BufferedProtocol):
     def adopt(self, transport: asyncio.Transport) -> None:
         """Goes on over this transport: the first one, or TLS over it."""
         self.transport = transport
+        self._overhead = _TLS_OVERHEAD if transport.get_extra_info("ssl_object") else 0
         # Low enough that "paused" means: not everything has left. (Zero confuses TLS.)
         transport.set_write_buffer_limits(high=1, low=0)
 
@@ -297,7 +299,7 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         data = bytes(self._view[:nbytes])
         unsent = self.transport.get_write_buffer_size() if self.transport else 0
-        self._guard(partial(self._read, data, unsent))
+        self._guard(partial(self._read, data, unsent - self._overhead))
 
     def _read(self, data: bytes, unsent: int) -> None:
         events = self.machine.receive(data, unsent)

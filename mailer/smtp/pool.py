@@ -121,8 +121,8 @@ class _Run:
                 connection.abort("the run was stopped")
             if connection.answered:
                 self._fruitless = 0
-            elif ended.fruitless:
-                await self._give_pause(ended)
+            elif ended.fruitless and not await self._may_go_on(ended):
+                return
 
     async def _carry(self, connection: Connection) -> Ended:
         """Sends over one connection until it ends, is full, or was idle for too long."""
@@ -137,16 +137,22 @@ class _Run:
         await connection.quit()
         return ended
 
-    async def _give_pause(self, ended: Ended) -> None:
-        """Waits longer and longer for a server that breaks every connection, then gives up."""
+    async def _may_go_on(self, ended: Ended) -> bool:
+        """Waits longer and longer for a server that breaks every connection, then gives up.
+
+        False: the run goes on over the other connections.
+        """
         self._fruitless += 1
-        if self._fruitless > len(self._pool.pauses):
-            raise WireError(
-                f"The mail server {self._pool.route} breaks off again and again and takes no "
-                f"mail: {ended.why}.",
-                hint="Run the same command again later; what was not sent is still to be sent.",
-            )
-        await self._pause(self._pool.pauses[self._fruitless - 1])
+        if self._fruitless <= len(self._pool.pauses):
+            await self._pause(self._pool.pauses[self._fruitless - 1])
+            return True
+        if self._open:
+            return False
+        raise WireError(
+            f"The mail server {self._pool.route} breaks off again and again and takes no mail: "
+            f"{ended.why}.",
+            hint="Run the same command again later; what was not sent is still to be sent.",
+        )
 
     async def _ready(self) -> Connection | None:
         """Opens a connection. None: the run is over, or goes on over the other connections."""

@@ -50,8 +50,6 @@ _STAGES = {
     _RSET: Stage.session,
 }
 _RSET_LINE = b"RSET\r\n"
-# TLS holds back some bytes of its own; a dot that is this near to having left counts as gone.
-_SLACK = 64
 
 
 class Machine:
@@ -235,7 +233,7 @@ class Machine:
     def _dot_answered(self, raw: RawReply, unsent: int, events: list[Event]) -> None:
         body, self._body = self._body, None
         code = raw[0]
-        early = unsent > self._after_dot + _SLACK
+        early = unsent > self._after_dot
         if body is None:
             raise ValueError("a dot without a text")
         if 300 <= code < 400 or (early and code < 300):

@@ -152,6 +152,14 @@ def test_bytes_ahead_of_the_handshake_end_it(
     assert not server.lines("MAIL")
 
 
+def test_a_greeting_ahead_of_the_handshake_is_not_heard(
+    certificate: Certificate, trusting: ssl.SSLContext
+) -> None:
+    server = serve(certificate, Security.tls).at("preface", say("220 Trust me"))
+    with server, pytest.raises(WireError, match="No secure connection"):
+        send(server, Security.tls, trusting)
+
+
 def test_offers_from_before_tls_are_forgotten(
     certificate: Certificate, trusting: ssl.SSLContext
 ) -> None:

@@ -115,7 +115,7 @@ def test_an_acceptance_before_the_text_has_left_is_not_believed() -> None:
     machine.receive(b"250 a\r\n250 b\r\n354 c\r\n")
     machine.text()
 
-    assert [type(event) for event in machine.receive(b"250 taken\r\n", unsent=1000)] == [Broken]
+    assert [type(event) for event in machine.receive(b"250 taken\r\n", unsent=1)] == [Broken]
     assert machine.close() == [Lost(1)]
 
 
@@ -128,6 +128,19 @@ def test_a_refusal_before_the_text_has_left_counts_and_ends_the_connection() -> 
 
     assert [type(event) for event in events] == [Answered, Broken]
     assert machine.close() == [Returned(2, Stage.mail)]
+
+
+def test_what_waits_behind_one_dot_does_not_count_for_the_next() -> None:
+    machine = ready()
+    machine.envelope(prepared(1))
+    machine.receive(b"250 a\r\n250 b\r\n354 c\r\n")
+    following = prepared(2)
+    machine.text(following)
+    machine.receive(b"250 taken\r\n250 a\r\n250 b\r\n354 c\r\n")
+    machine.text()
+    events = machine.receive(b"250 taken\r\n", unsent=len(following.commands))
+
+    assert [type(event) for event in events] == [Broken]
 
 
 def test_an_answer_may_come_while_only_the_next_envelope_waits() -> None:
