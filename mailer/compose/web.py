@@ -17,9 +17,10 @@ def web_version(root: etree._Element, *, is_sentinel: frozenset[str]) -> etree._
             _drop(comment)
     for element in with_class(page, "mail-only"):
         _drop(element)
-    wrapper = page.find("body/div")
+    wrapper = page.find("body/div[@role='article']")
     if wrapper is not None:
         wrapper.set("role", "main")  # a mail has no landmarks; a page needs one
+        wrapper.attrib.pop("aria-roledescription", None)  # it said "email"
     head = page.find("head")
     if head is not None:
         for name, content in _METAS:

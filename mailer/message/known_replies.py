@@ -116,7 +116,11 @@ _ABOUT_THE_READER: tuple[_Row, ...] = (
         _WAIT,
     ),
     (r"^\d+ 4\.2\.1 ", "recipient_too_fast", _PERSON, _WAIT),
-    (r"^\d+ [45]\.6\.[79] |smtputf8", "eai_unsupported", _SERVER, _CODE),
+    # Postfix with strict_7bit_headers says the second: only such an address puts 8 bits there.
+    (
+        r"^\d+ [45]\.6\.[79] |8-bit data in message header|smtputf8",
+        *("eai_unsupported", _SERVER, _CODE),
+    ),
     # A group that takes mail from inside only (Exchange): about this address, yet no bounce.
     (r"resolver\.rst\.|^5\d\d 5\.7\.(?:12[4-9]|13[3-6]|193) ", "not_allowed", _POLICY, _CODE),
     # Exchange Online answers 5.4.1 for an address that its directory does not know.

@@ -45,7 +45,9 @@ class FieldDefinition(SQLModel, table=True):
 
 
 class Subscriber(SQLModel, table=True):
-    """An address with fields."""
+    """An address with fields. Its id is in links for ever, so it is never given out again."""
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
     address: str  # local part as typed (NFC), domain as A-labels in lower case

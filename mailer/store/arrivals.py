@@ -171,6 +171,8 @@ class Arrivals:
             "at": entry.at,
             "wording": entry.wording_id,
             "batch": entry.batch_id,
+            "first": first,
+            "last": last,
         }
         connection.execute(self._statements["people"], values)
         self._dialect.recognise_latecomers(connection)
@@ -220,7 +222,7 @@ def _word(column: str, *, receiving: str | None = None) -> str:
 
 def _statements(dialect: Any) -> dict[str, TextClause]:
     """The SQL of one slice. ``a`` is what the file says, ``p`` who is on file already."""
-    staged = "slice s JOIN arrival a ON a.n = s.n"
+    staged = "slice s JOIN arrival a ON a.n = s.n AND a.n BETWEEN :first AND :last"
     receiving = f"'{SubscriptionStatus.active}', '{SubscriptionStatus.pending}'"
     statements = {
         "read": (

@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from mailer.errors import StoppedError
 from mailer.model.words import CampaignState, Counts, DeliveryState, SubscriptionStatus
-from mailer.store.dialect import json_rows
+from mailer.store.dialect import json_rows, run
 from mailer.store.ledger import Moved, Settled, campaign_state, counts, require, settle, tally
 
 _S = DeliveryState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every mail, and that costs a microsecond
 class Claimed:
     """A row that this run may put on the wire."""
 
@@ -71,15 +71,17 @@ class Ledger:
         if want > 0 and state is CampaignState.sending:
             claimed = self._claim(connection, want, now, moved)
         tally(connection, self.campaign_id, moved)
-        due = connection.execute(
-            text("SELECT min(due_at) FROM waiting WHERE campaign_id = :campaign"),
+        due = run(
+            connection,
+            "SELECT min(due_at) FROM waiting WHERE campaign_id = :campaign",
             {"campaign": self.campaign_id},
         ).scalar()
         return Exchange(claimed, state, counts(connection, self.campaign_id), due)
 
     def _beat(self, connection: Connection, now: int) -> None:
-        beaten = connection.execute(
-            text("UPDATE run SET heartbeat_at = :now WHERE id = :run AND ended_at IS NULL"),
+        beaten = run(
+            connection,
+            "UPDATE run SET heartbeat_at = :now WHERE id = :run AND ended_at IS NULL",
             {"now": now, "run": self.run_id},
         )
         if beaten.rowcount != 1:
@@ -134,8 +136,9 @@ class Ledger:
 
     def _due(self, connection: Connection, want: int, now: int) -> list[Row[Any]]:
         """Released and deferred rows whose time has come, oldest first."""
-        found = connection.execute(
-            text(
+        found = run(
+            connection,
+            (
                 "DELETE FROM waiting WHERE (campaign_id, due_at, position) IN ("
                 " SELECT campaign_id, due_at, position FROM waiting"
                 " WHERE campaign_id = :campaign AND due_at <= :now"
@@ -148,8 +151,9 @@ class Ledger:
             return []
         rows = json_rows(self.dialect, "positions", [("position", "INTEGER")])
         return list(
-            connection.execute(
-                text(
+            run(
+                connection,
+                (
                     f"{_CANDIDATES} JOIN {rows} AS w ON w.position = d.position"
                     f" {_PEOPLE} WHERE d.campaign_id = :campaign ORDER BY d.position"
                 ),
@@ -163,8 +167,9 @@ class Ledger:
 
     def _fresh(self, connection: Connection, want: int) -> list[Row[Any]]:
         """The next rows of each lane behind its cursor, shared out by what each has left."""
-        lanes = connection.execute(
-            text(
+        lanes = run(
+            connection,
+            (
                 "SELECT lane, cursor, last FROM lane"
                 " WHERE campaign_id = :campaign AND cursor < last ORDER BY lane"
             ),
@@ -174,8 +179,9 @@ class Ledger:
         rows: list[Row[Any]] = []
         for lane in lanes:
             share = max(1, want * (lane.last - lane.cursor) // left)
-            found = connection.execute(
-                text(
+            found = run(
+                connection,
+                (
                     f"{_CANDIDATES} {_PEOPLE} WHERE d.campaign_id = :campaign"
                     " AND d.position > :cursor AND d.position <= :last"
                     " ORDER BY d.position LIMIT :share"
@@ -189,11 +195,9 @@ class Ledger:
                 },
             ).all()
             rows += found
-            connection.execute(
-                text(
-                    "UPDATE lane SET cursor = :cursor"
-                    " WHERE campaign_id = :campaign AND lane = :lane"
-                ),
+            run(
+                connection,
+                ("UPDATE lane SET cursor = :cursor WHERE campaign_id = :campaign AND lane = :lane"),
                 {
                     "campaign": self.campaign_id,
                     "lane": lane.lane,
@@ -208,8 +212,9 @@ class Ledger:
         if not positions:
             return
         rows = json_rows(self.dialect, "positions", [("position", "INTEGER")])
-        written = connection.execute(
-            text(
+        written = run(
+            connection,
+            (
                 "UPDATE delivery SET state = 'sending', attempt = attempt + 1, run_id = :run,"
                 " at = :now, first_at = coalesce(first_at, :now)"
                 f" FROM {rows} AS w WHERE delivery.campaign_id = :campaign"
@@ -235,8 +240,9 @@ class Ledger:
         if not ended:
             return
         rows = json_rows(self.dialect, "ended", [("position", "INTEGER"), ("reason", "TEXT")])
-        written = connection.execute(
-            text(
+        written = run(
+            connection,
+            (
                 "UPDATE delivery SET state = :state, reason = w.reason, at = :now"
                 f" FROM {rows} AS w WHERE delivery.campaign_id = :campaign"
                 " AND delivery.position = w.position AND delivery.state IN ('planned', 'deferred')"

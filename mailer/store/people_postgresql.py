@@ -27,17 +27,17 @@ _COLUMNS = "key, address, hash, language, rank, ceiling, fields"
 
 
 def prepare(connection: Connection) -> None:
-    """Makes the tables for what arrives. Keys compare by their bytes, as on SQLite."""
+    """Makes the tables for what arrives."""
     with connection.begin():
         for table in ("loaded", "arrival"):
             connection.exec_driver_sql(
-                f'CREATE TEMP TABLE {table} (n bigserial PRIMARY KEY, key text COLLATE "C",'
+                f"CREATE TEMP TABLE {table} (n bigserial PRIMARY KEY, key text,"
                 " address text, hash bytea, language text, rank integer, ceiling integer,"
                 " fields jsonb)"
             )
         connection.exec_driver_sql(
-            "CREATE TEMP TABLE slice (n bigint, subscriber_id bigint, is_new boolean, fate text,"
-            " changed boolean, lowered boolean, agrees boolean)"
+            "CREATE TEMP TABLE slice (n bigint PRIMARY KEY, subscriber_id bigint, is_new boolean,"
+            " fate text, changed boolean, lowered boolean, agrees boolean)"
         )
 
 
@@ -58,7 +58,8 @@ def arrange(connection: Connection) -> None:
     """Puts what was loaded in the order of its keys, and tells the planner how much it is."""
     with connection.begin():
         connection.exec_driver_sql(
-            f"INSERT INTO arrival ({_COLUMNS}) SELECT {_COLUMNS} FROM loaded ORDER BY key, n"
+            f"INSERT INTO arrival ({_COLUMNS})"
+            f' SELECT {_COLUMNS} FROM loaded ORDER BY key COLLATE "C", n'  # bytes, as on SQLite
         )
         connection.exec_driver_sql("DROP TABLE loaded")
         connection.exec_driver_sql("ANALYZE arrival")

@@ -36,6 +36,18 @@ def test_no_robot_keeps_it_and_no_site_learns_where_a_reader_came_from() -> None
     assert '<meta name="referrer" content="no-referrer">' in web()
 
 
+def test_the_main_landmark_is_the_mail_and_not_the_hidden_preheader_before_it() -> None:
+    """As the engine writes them: a preview, then an article that is called an email."""
+    body = (
+        '<div style="display:none">In short</div>'
+        '<div role="article" aria-roledescription="email" aria-label="Boats">All of it</div>'
+    )
+    page = web_version(parse(f"<html><body>{body}</body></html>"), is_sentinel=frozenset())
+
+    assert serialise(page).count('role="main"') == 1
+    assert '<div role="main" aria-label="Boats">All of it</div>' in serialise(page)
+
+
 def test_the_mail_itself_is_left_as_it_is() -> None:
     root = parse(PAGE)
     before = serialise(root)

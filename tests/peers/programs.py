@@ -39,9 +39,9 @@ def postfix(name: str) -> Path:
 
 def node_packages(*names: str) -> Path:
     """The folder of the packages for Node, with these in it."""
-    folder = Path(os.environ.get("PEERS_NODE_MODULES", ""))
+    folder = Path(os.environ.get("PEERS_NODE_MODULES") or ROOT / ".cache/peers/npm/node_modules")
     for name in names:
-        if not os.environ.get("PEERS_NODE_MODULES") or not (folder / name).is_dir():
+        if not (folder / name).is_dir():
             _missing(name)
     return folder
 

@@ -39,7 +39,9 @@ class Sink:
     folder: Path
 
     def texts(self) -> list[Dumped]:
-        return [_read(file.read_bytes()) for file in sorted(self.folder.iterdir())]
+        """Every text whose end came; what was cut off when the sink ended is no text."""
+        found = [file.read_bytes() for file in sorted(self.folder.iterdir())]
+        return [_read(data) for data in found if data.endswith(b"--\n\n")]
 
 
 @contextmanager
@@ -51,6 +53,7 @@ def sinking(*options: str, port: int = 0) -> Iterator[Sink]:
         if os.geteuid() == 0:
             user = ["-u", NOBODY]
             folder.chmod(0o777)
+        command: list[str | Path]
         command = [program, *user, *options, "-d", f"{folder}/text.", f"127.0.0.1:{port}", "200"]
         process = subprocess.Popen(command, env=postfix_environment(), stderr=subprocess.DEVNULL)
         try:

@@ -42,7 +42,7 @@ def test_a_private_list_shows_itself_only_to_who_gets_it_or_left_it(
     assert "Board" in page
     assert "Jury" not in page
     site.client.post(story.preferences, data={"action": "leave", "list": "board"})
-    assert "Subscribe to Board again" in site.client.get(story.preferences).text
+    assert "Subscribe again to Board" in site.client.get(story.preferences).text
 
 
 def test_an_archived_list_is_not_offered_again(site: Site, story: Story) -> None:

@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("created_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriber")),
         sa.UniqueConstraint("key", name=op.f("uq_subscriber_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "suppression",
