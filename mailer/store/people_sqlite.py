@@ -72,7 +72,7 @@ def number_newcomers(connection: Connection) -> None:
     connection.execute(
         text(
             "UPDATE slice SET subscriber_id = n - (SELECT min(n) FROM slice) + 1"
-            " + (SELECT COALESCE(max(id), 0) FROM subscriber)"
+            " + (SELECT COALESCE(max(seq), 0) FROM sqlite_sequence WHERE name = 'subscriber')"
             " WHERE is_new AND fate <> 'suppressed'"
         )
     )

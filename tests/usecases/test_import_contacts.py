@@ -479,3 +479,18 @@ def test_an_archived_list_takes_nobody(db: Database, clock: FakeClock) -> None:
 
     with pytest.raises(InputError, match="archived"):
         import_text(db, clock, PEOPLE)
+
+
+def test_an_id_is_never_given_out_again(db: Database, clock: FakeClock) -> None:
+    """A link in an old mail must not come to mean somebody else."""
+    import_text(db, clock, "email\na@x.org\nb@x.org\n")
+    with db.write() as connection:
+        gone = connection.execute(text("SELECT max(id) FROM subscriber")).scalar_one()
+        connection.execute(text("DELETE FROM subscription WHERE subscriber_id = :id"), {"id": gone})
+        connection.execute(text("DELETE FROM subscriber WHERE id = :id"), {"id": gone})
+
+    import_text(db, clock, "email\nc@x.org\n")
+
+    with db.read() as connection:
+        new = connection.execute(text("SELECT id FROM subscriber WHERE key = 'c@x.org'"))
+        assert new.scalar_one() > gone
