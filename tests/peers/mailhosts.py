@@ -160,7 +160,7 @@ def hosting(refusals: Mapping[str, str]) -> Iterator[Mailhost]:
     """Runs Postfix while the block runs; ``refusals``: what is said for a recipient."""
     master = postfix("master")
     if os.geteuid() != 0:
-        pytest.skip("Postfix runs as root only: ./scripts/peers installs it, for root")
+        pytest.skip("A whole Postfix runs as root only; ./scripts/peers installs it for root")
     with open_folder("postfix") as folder:
         host = Mailhost(
             free_port(), free_port(), make_certificate(folder, "localhost", "127.0.0.1"), folder

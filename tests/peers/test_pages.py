@@ -1,6 +1,7 @@
 """axe-core finds no barrier in our pages and our mail, and Chromium loads nothing from elsewhere.
 
-Each page is looked at in English and in French, 320 and 1280 pixels wide, in light and in dark.
+Each page is looked at in English and in French, 320 and 1280 pixels wide; its colours in light and
+in dark.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ def visit(profile: Path, *visits: Mapping[str, Any]) -> dict[str, Any]:
         "chromium": str(program("chromium")),
         "profile": str(profile),
         "widths": WIDTHS,
-        "schemes": ["light", "dark"],
         "visits": [{"off": [], **each} for each in visits],
     }
     found = run_node("visit.cjs", given, seconds=150, needs=["playwright-core", "axe-core"])
