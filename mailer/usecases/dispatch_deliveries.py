@@ -164,6 +164,13 @@ class Dispatch:
     def answered(self, key: int, stage: Stage, reply: Reply) -> None:
         flight = self._flights[key]
         outcome = classify(stage, reply)
+        if (
+            outcome.blame is Blame.message
+            and outcome.stops_run
+            and not flight.row.address.isascii()
+        ):
+            # Its headers alone hold UTF-8: what the server dislikes is this one letter.
+            outcome = Outcome(DeliveryState.refused, "eai_unsupported", Blame.message)
         self.recorder.answered(flight.slot, stage, reply)
         self.answers += 1
         if outcome.stops_run:

@@ -409,3 +409,20 @@ def test_other_bytes_than_at_the_first_attempt_are_never_sent(db: Database, tmp_
     assert inbox.messages == []
     assert "not what the first attempt sent" in report.because
     assert report.counts == Counts(audience=1, deferred=1)
+
+
+def test_a_server_that_dislikes_an_internationalised_letter_refuses_that_person_alone(
+    db: Database, tmp_path: Path
+) -> None:
+    people = {make_subscriber(db, address): address for address in ("émile@example.org", "b@c.org")}
+    list_id = make_list(db)
+    for subscriber in people:
+        subscribe(db, subscriber, list_id)
+    campaign_id = plan_for(db, people, list_id)
+    with Smtpd() as server:
+        server.at("dot", say("554 5.6.0 Malformed header"), nth=1)
+        report = send(db, campaign_id, tmp_path, server.port, pace=Pace(connections=1))
+
+    assert report.state is CampaignState.finished
+    assert report.counts == Counts(audience=2, accepted=1, refused=1)
+    assert addresses(db, campaign_id, DeliveryState.refused) == ["émile@example.org"]
