@@ -20,9 +20,14 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from mailer.errors import Fault, SettingsError
+from mailer.errors import Fault, InputError, SettingsError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DAY = 86_400
+_LONGEST_DELAY = 30 * _DAY
+_LONGEST_LIFE = 365 * _DAY
+# Nothing that could end the address inside a header or a page: white space, controls, quotes.
+_UNFIT_IN_SITE = re.compile(r"""[\s\x00-\x1f\x7f"'<>\\]""")
 
 
 def seconds(value: object) -> object:
@@ -35,6 +40,26 @@ def seconds(value: object) -> object:
     return int(found[1]) * _UNITS[found[2] or "s"]
 
 
+def parse_wait(text: str) -> int:
+    """Reads how long a command may wait, in seconds: ``0`` to ``365d``. Raises InputError."""
+    try:
+        waits = seconds(text)
+    except ValueError:
+        waits = None
+    if not isinstance(waits, int) or waits > _LONGEST_LIFE:
+        raise InputError(
+            f"“{text}” is no time to wait.", hint="Write one such as 90s, 10m, 4h or 3d."
+        )
+    return waits
+
+
+def _lifetime(value: object) -> object:
+    lasts = seconds(value)
+    if isinstance(lasts, int) and not 60 <= lasts <= _LONGEST_LIFE:
+        raise ValueError("a time from 60s to 365d, such as 3d")
+    return lasts
+
+
 def _words(value: object) -> object:
     return (
         tuple(part.strip() for part in value.split(",") if part.strip())
@@ -45,19 +70,36 @@ def _words(value: object) -> object:
 
 def _delays(value: object) -> object:
     words = _words(value)
-    return tuple(seconds(word) for word in words) if isinstance(words, tuple) else value
+    if not isinstance(words, tuple):
+        return value
+    delays = tuple(seconds(word) for word in words)
+    if not delays or not all(
+        isinstance(delay, int) and 1 <= delay <= _LONGEST_DELAY for delay in delays
+    ):
+        raise ValueError("times from 1s to 30d, with commas between them, such as 2m,10m,1h")
+    return delays
 
 
 def _site(value: object) -> object:
     if not isinstance(value, str):
         return value
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    if _UNFIT_IN_SITE.search(value) or not _names_site(value):
         raise ValueError("an address like https://news.example.org")
     return value.rstrip("/")
 
 
-Seconds = Annotated[int, BeforeValidator(seconds)]
+def _names_site(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:  # brackets that do not close, or a port that is no number below 65,536
+        return False
+    if port == 0 or parts.netloc.endswith(":") or parts.query or parts.fragment:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+Lifetime = Annotated[int, BeforeValidator(_lifetime)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Delays = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_delays)]
 
@@ -87,12 +129,12 @@ class Settings(BaseSettings):
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     smtp_connections: int = Field(default=2, ge=1, le=100)
-    smtp_rate: float = Field(default=0, ge=0)
+    smtp_rate: float = Field(default=0, ge=0, allow_inf_nan=False)
     smtp_helo: str | None = None
     smtp_ca_file: Path | None = None
 
     retry_after: Delays = (120, 600, 1800, 3600, 7200, 14400)
-    expires_after: Seconds = Field(default=259_200, ge=60)
+    expires_after: Lifetime = 259_200
     window: int = Field(default=200, ge=1, le=10_000)
 
 

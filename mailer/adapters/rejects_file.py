@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from mailer.errors import StoppedError
+from mailer.errors import InputError, StoppedError
 
 
 class RejectsFile:
@@ -30,7 +30,7 @@ class RejectsFile:
         self._columns = tuple(columns)
 
     def add(self, cells: Sequence[str]) -> None:
-        """Adds one row. Raises StoppedError when the disk is full."""
+        """Adds one row. Raises StoppedError when the disk is full, InputError for a bad place."""
         try:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ class RejectsFile:
                 csv.writer(self._file).writerow(self._columns)
             csv.writer(self._file).writerow(cells)
         except OSError as error:
-            raise self._stopped(error) from error
+            raise self._unwritable(error) from error
 
     def finish(self) -> str | None:
         """Completes the file and returns its path; None when nothing was refused."""
@@ -48,7 +48,7 @@ class RejectsFile:
             self._file.close()
             self._part.replace(self._path)
         except OSError as error:
-            raise self._stopped(error) from error
+            raise self._unwritable(error) from error
         self._file = None
         return str(self._path)
 
@@ -60,7 +60,13 @@ class RejectsFile:
             self._file = None
             self._part.unlink(missing_ok=True)
 
-    def _stopped(self, error: OSError) -> StoppedError:
+    def _unwritable(self, error: OSError) -> InputError | StoppedError:
+        if isinstance(error, (NotADirectoryError, FileExistsError)):
+            return InputError(
+                f"The rejects file {self._path} can't be written: a file stands where a folder is"
+                " needed.",
+                hint="Nothing was imported. Move that file away and run this again.",
+            )
         why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
         return StoppedError(
             f"The rejects file {self._path} can't be written: {why}.",

@@ -18,16 +18,18 @@ from python_calamine import (
     WorksheetNotFound,
 )
 
+from mailer.adapters.sheet_extent import refuse_far_cells
 from mailer.contacts.table import Row, Table, read_sheet
 from mailer.errors import Fault, InputError
 
 WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
-UNPACKED_LIMIT = 1 << 30  # bytes; the largest honest sheet of contacts is a tenth of it
+UNPACKED_LIMIT = 1 << 29  # bytes; a full sheet of a million people and ten columns takes less
 
 
 def read_workbook(path: Path, name: str, *, sheet: str | None, header_row: int) -> Table:
     """Opens the first sheet, or the named one. Raises InputError when that can't be done."""
     _refuse_bomb(path, name)
+    refuse_far_cells(path, name, sheet)
     try:
         book = CalamineWorkbook.from_path(str(path))
         names = book.sheet_names

@@ -121,8 +121,12 @@ class FirstFiles:
         return bool(dotenv_values(self._workspace / name, interpolate=False).get(variable))
 
 
-def unwritable(path: Path, error: OSError) -> StoppedError:
+def unwritable(path: Path, error: OSError) -> InputError | StoppedError:
     """The sentence for a file that can't be written."""
+    if isinstance(error, (NotADirectoryError, FileExistsError)):  # mkdir says the latter of a file
+        return InputError(f"{path} can't be written: a file stands where a folder is needed.")
+    if isinstance(error, IsADirectoryError):
+        return InputError(f"{path} can't be written: it is a folder.")
     return StoppedError(
         f"{path} can't be written: {error.strerror or error}.",
         hint="Make room or give yourself the right to write there, and run this again.",

@@ -71,6 +71,8 @@ def plan(
             keys=mailer.keys,
             clock=mailer.clock,
             sending=mailer.sending_policy,
+            folder=mailer.runs,
+            retry_after=mailer.settings.retry_after,
         )
     for warning in report.warnings:
         screen.note(f"Warning: {warning}")

@@ -15,7 +15,7 @@ import typer
 
 from mailer import __version__
 from mailer.cli import campaigns, database, issues, people, screen, site, workspace
-from mailer.errors import InputError, MailerError
+from mailer.errors import InputError, MailerError, StoppedError
 
 app = typer.Typer(
     name="mailer",
@@ -83,6 +83,10 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader of a stream has seen enough
         sys.stderr.close()
         return 0
+    except OSError as error:  # no room knew it: a disk, a right, a folder that is none
+        where = f"{error.filename}: " if error.filename else ""
+        screen.complain(f"{where}{error.strerror or error}. Mend that, and run this again.")
+        return StoppedError.exit_status
     return result if isinstance(result, int) else 0
 
 

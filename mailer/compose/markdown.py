@@ -23,6 +23,8 @@ from mailer.model.words import Slot, SlotKind
 
 _QUOTES = {"en": "“”‘’"}  # languages whose typographer is on
 _MOST_QUOTES = 2_000  # its time grows with the square of their number
+_DEEPEST = 19  # blocks; from 20 on the parser drops what is inside. A list's item counts, too
+_DEEPEST_INLINE = 50  # emphasis and links; what reads their HTML again recurses
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Markdown:
         quotes = body.text.count('"') + body.text.count("'")
         engine = self._engine if quotes <= _MOST_QUOTES else _engine("")
         tokens = engine.parse(body.text, {"lifter": self.lifter})
+        deep = _too_deep(tokens)
+        if deep is not None:
+            self._refuse_depth(body.line(deep))
+            return Parsed((), body)
         join_lists(tokens)
         parsed = Parsed(tuple(tokens), body)
         _Judge(self, body, on_open).blocks(tokens)
@@ -59,8 +65,22 @@ class Markdown:
         """Parses one line of inline Markdown, such as a headline."""
         body = Body(text, (line,))
         tokens = self._engine.parseInline(text, {"lifter": self.lifter})
+        if _too_deep(tokens) is not None:
+            self._refuse_depth(line)
+            tokens = self._engine.parseInline("", {})
         _Judge(self, body, "").inline(tokens[0].children or [], place)
         return Parsed(tuple(tokens), body)
+
+    def _refuse_depth(self, line: int) -> None:
+        self.faults.append(
+            Fault(
+                "Too much stands inside one another here: lists, quotations, emphasis or links.",
+                self.lifter.where,
+                line,
+                f"At most {_DEEPEST // 2} lists or quotations can, and {_DEEPEST_INLINE} others.",
+                rule="blocks",
+            )
+        )
 
     def html(self, parsed: Parsed) -> str:
         """Returns well-formed HTML."""
@@ -131,6 +151,34 @@ def _render_slot_tags(
     renderer: object, tokens: Sequence[Token], index: int, options: object, env: object
 ) -> str:
     return "".join(f"<!--{slot.sentinel}-->" for slot in tokens[index].meta["slots"]) + "\n"
+
+
+def _too_deep(tokens: Sequence[Token]) -> int | None:
+    """The line, counted from zero, of the first thing that stands too deep; None when all is well.
+
+    Told before anything walks the tokens again: what comes after recurses, level by level.
+    """
+    line = depth = 0
+    for token in tokens:
+        line = token.map[0] if token.map else line
+        if token.type == "inline":
+            inside = _deep_inline(token.children or [])
+            if inside is not None:
+                return line + inside
+        depth += token.nesting
+        if depth > _DEEPEST:
+            return line
+    return None
+
+
+def _deep_inline(tokens: Sequence[Token]) -> int | None:
+    line = depth = 0
+    for token in tokens:
+        line += token.type in ("softbreak", "hardbreak")
+        depth += token.nesting
+        if depth > _DEEPEST_INLINE:
+            return line
+    return None
 
 
 class _Judge:

@@ -23,6 +23,8 @@ from mailer.contacts.headings import (
 )
 from mailer.errors import Fault, InputError
 
+MOST_COLUMNS = 500  # each is carried by every person, and planning reads them all
+
 
 @dataclass(frozen=True, slots=True)
 class IgnoredColumn:
@@ -66,6 +68,14 @@ def map_columns(
     _yield_to_explicit(meant, explicit)
     _refuse_meetings(columns, meant, file, faults)
     _refuse_reserved(columns, meant, file, faults)
+    if len(meant) > MOST_COLUMNS:
+        faults.append(
+            Fault(
+                f"{len(meant)} columns would be kept; at most {MOST_COLUMNS} can be.",
+                file=file,
+                hint="Leave out --keep-columns, and keep what you need with --map.",
+            )
+        )
     if ADDRESS not in meant.values() and not faults:
         faults.append(_no_address(columns, file))
     if faults:

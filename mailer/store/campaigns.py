@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,7 +40,7 @@ def find(connection: Connection, name: str | int) -> Row[Any]:
     """The campaign with this number or slug. Raises NotFoundError."""
     table = select(Campaign).where(col(Campaign.state) != CampaignState.planning)
     wanted = str(name)
-    by = col(Campaign.id) == int(wanted) if wanted.isascii() and wanted.isdigit() else None
+    by = col(Campaign.id) == int(wanted) if re.fullmatch(r"[0-9]{1,9}", wanted) else None
     if by is None or (row := connection.execute(table.where(by)).first()) is None:
         row = connection.execute(table.where(col(Campaign.slug) == wanted)).first()
     if row is None:
@@ -157,15 +158,21 @@ def next_due(connection: Connection, campaign_id: int) -> int | None:
     return None if due is None else int(due)
 
 
-def siblings_under_way(connection: Connection, campaign: Row[Any]) -> list[str]:
-    """Slugs of other campaigns of the same issue that are started and not at their end."""
+def siblings_under_way(connection: Connection, campaign_id: int) -> list[str]:
+    """Slugs of other campaigns of the same issue that are started and not at their end.
+
+    One that was cancelled or paused is under way too while a process still has rows of it.
+    """
     rows = connection.execute(
         text(
             "SELECT c.slug FROM campaign c JOIN tally t ON t.campaign_id = c.id"
-            " WHERE c.issue = :issue AND c.id <> :id AND c.state IN ('sending', 'paused')"
-            ' AND t.planned + t.sending + t."deferred" > 0 ORDER BY c.id'
+            " WHERE c.issue = (SELECT issue FROM campaign WHERE id = :id) AND c.id <> :id AND ("
+            " t.sending > 0 OR EXISTS (SELECT 1 FROM run r WHERE r.campaign_id = c.id"
+            "  AND r.ended_at IS NULL) OR (c.state IN ('sending', 'paused')"
+            '  AND c.started_at IS NOT NULL AND t.planned + t.sending + t."deferred" > 0))'
+            " ORDER BY c.id"
         ),
-        {"issue": campaign.issue, "id": campaign.id},
+        {"id": campaign_id},
     )
     return list(rows.scalars())
 

@@ -44,6 +44,7 @@ class Exchange:
     campaign_state: CampaignState
     counts: Counts
     next_due: int | None  # ms: when the earliest waiting row is due
+    looked_at: int = 0  # rows that were considered; more than claimed when some were skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +69,20 @@ class Ledger:
         settle(connection, self.dialect, self.campaign_id, self.run_id, settled, now, moved)
         state = campaign_state(connection, self.campaign_id)
         claimed: list[Claimed] = []
+        looked_at = 0
         if want > 0 and state is CampaignState.sending:
-            claimed = self._claim(connection, want, now, moved)
+            rows = self._due(connection, want, now)
+            if len(rows) < want:
+                rows += self._fresh(connection, want - len(rows))
+            looked_at = len(rows)
+            claimed = self._claim(connection, rows, now, moved)
         tally(connection, self.campaign_id, moved)
         due = run(
             connection,
             "SELECT min(due_at) FROM waiting WHERE campaign_id = :campaign",
             {"campaign": self.campaign_id},
         ).scalar()
-        return Exchange(claimed, state, counts(connection, self.campaign_id), due)
+        return Exchange(claimed, state, counts(connection, self.campaign_id), due, looked_at)
 
     def _beat(self, connection: Connection, now: int) -> None:
         beaten = run(
@@ -93,13 +99,10 @@ class Ledger:
     def _claim(
         self,
         connection: Connection,
-        want: int,
+        rows: Sequence[Row[Any]],
         now: int,
         moved: Moved,
     ) -> list[Claimed]:
-        rows = self._due(connection, want, now)
-        if len(rows) < want:
-            rows += self._fresh(connection, want - len(rows))
         claimed: list[Claimed] = []
         withdrawn: list[tuple[int, str]] = []
         expired: list[int] = []

@@ -54,6 +54,16 @@ class Database:
         """The process's one group-commit writer, started at first use."""
         return Writer(self)
 
+    def ensure_log_ahead(self) -> None:
+        """Puts a restored backup into write-ahead mode: a plan reads and writes at once."""
+        if not self.on_sqlite:
+            return
+        with translated(self.shown), self.engine.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+            connection.rollback()
+            if mode != "wal":
+                self.log_ahead(connection)
+
     def log_ahead(self, connection: Connection) -> None:
         """Switches a SQLite file to write-ahead logging; it stays so."""
         driver: Any = connection.connection.driver_connection
@@ -66,7 +76,9 @@ class Database:
     @property
     def shown(self) -> str:
         """The address as a person may see it: the file's path, or the URL without its password."""
-        return (self.url.database or "") if self.on_sqlite else self.url.render_as_string()
+        if self.on_sqlite:
+            return self.url.database or ""
+        return self.url.set(query={}).render_as_string()  # a query may hold a password as well
 
     def close(self) -> None:
         if "writer" in self.__dict__:

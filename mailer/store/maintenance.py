@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from mailer.errors import InputError
 from mailer.model.words import DeliveryState
 from mailer.store.database import Database
+from mailer.store.trouble import translated
 
 _COUNTED = {
     "subscribers": "SELECT count(*) FROM subscriber",
@@ -75,7 +76,9 @@ def backup(db: Database, file: Path) -> int:
         raise InputError("Back up PostgreSQL with its own pg_dump.")
     if file.exists():
         raise InputError(f"{file} exists already; a backup never overwrites.")
-    with db.engine.connect() as connection:
+    if not file.parent.is_dir():
+        raise InputError(f"There is no folder {file.parent}.", hint="Make it, and run this again.")
+    with translated(str(file)), db.engine.connect() as connection:
         driver = connection.connection.driver_connection
         if driver is not None:
             driver.execute("VACUUM INTO ?", (str(file),))

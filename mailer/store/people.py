@@ -28,6 +28,7 @@ from mailer.model.people import (
 )
 from mailer.model.words import FieldKind, SubscriptionStatus
 from mailer.store.database import one
+from mailer.store.subscriptions import BY_READER
 
 RECEIVING = (SubscriptionStatus.active, SubscriptionStatus.pending)
 
@@ -242,14 +243,18 @@ def suppression_of(connection: Connection, hashed: bytes) -> Row[Any] | None:
 
 
 def suppress(connection: Connection, key: str, *, reason: str, actor: str, at: datetime) -> bool:
-    """Suppresses an address, known or not. False when it was already, whose reason then stays."""
+    """Suppresses an address, known or not. False when it was already, whose reason then stays.
+
+    Only a reader's own wish gives way: its reason is one that the reader may take back.
+    """
     hashed = hasher(connection)(key)
     added = connection.execute(
         text(
             "INSERT INTO suppression (hash, reason, at) VALUES (:hash, :reason, :at)"
-            " ON CONFLICT DO NOTHING"
+            " ON CONFLICT (hash) DO UPDATE SET reason = excluded.reason, at = excluded.at"
+            " WHERE suppression.reason = :reader AND excluded.reason <> :reader"
         ).bindparams(bindparam("at", type_=UTCDateTime())),
-        {"hash": hashed, "reason": reason, "at": at},
+        {"hash": hashed, "reason": reason, "at": at, "reader": BY_READER},
     )
     if added.rowcount == 0:
         return False

@@ -270,25 +270,20 @@ def discard(db: Database, campaign_id: int) -> None:
 
 def skip_already_sent(connection: Connection, campaign_id: int, now_ms: int) -> Moved:
     """Skips whoever got, or may have got, another campaign of the same issue since the plan."""
-    found = connection.execute(
-        text(
-            "SELECT d.position, d.state FROM delivery d JOIN campaign c ON c.id = d.campaign_id"
-            " WHERE d.campaign_id = :campaign AND d.state IN ('planned', 'deferred') AND EXISTS ("
-            "  SELECT 1 FROM campaign o JOIN delivery e ON e.campaign_id = o.id"
-            "  WHERE o.issue = c.issue AND o.id <> c.id AND e.subscriber_id = d.subscriber_id"
-            "  AND e.state IN ('accepted', 'unknown', 'sending', 'deferred'))"
-        ),
-        {"campaign": campaign_id},
-    ).all()
-    moved = Moved((DeliveryState(row.state), DeliveryState.skipped) for row in found)
-    if found:
-        connection.execute(
+    moved = Moved()
+    for was in (DeliveryState.planned, DeliveryState.deferred):
+        done = connection.execute(
             text(
                 "UPDATE delivery SET state = 'skipped', reason = 'already_sent', at = :now"
-                " WHERE campaign_id = :campaign AND position = :position"
+                " WHERE campaign_id = :campaign AND state = :was AND EXISTS ("
+                "  SELECT 1 FROM campaign o JOIN delivery d ON d.campaign_id = o.id"
+                "  WHERE o.issue = (SELECT issue FROM campaign WHERE id = :campaign)"
+                "  AND o.id <> :campaign AND d.subscriber_id = delivery.subscriber_id"
+                f"  AND {_GOT})"
             ),
-            [{"campaign": campaign_id, "position": row.position, "now": now_ms} for row in found],
+            {"campaign": campaign_id, "was": was, "now": now_ms},
         )
+        moved[was, DeliveryState.skipped] += done.rowcount
     return moved
 
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
+from mailer.errors import BusyError, StoppedError
 from mailer.model.words import Reply, Stage
 
 MAGIC = b"mailer-recorder1"
@@ -81,17 +82,23 @@ class Recorder:
 
     def __init__(self, file: Path, *, identity: str, run: int, slots: int) -> None:
         self.file = file
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        size = _HEADER_SIZE + slots * _SLOT_SIZE
-        # Written, not only sized: a full disk must be noticed here, not as SIGBUS on a page.
-        os.pwrite(self._handle, b"\0" * size, 0)
-        self._map = mmap.mmap(self._handle, size)
-        self._map[: _HEADER.size] = _pack_header(identity, run, slots)
-        self._map.flush()
-        os.fsync(self._handle)  # before the run's first claim
         self._free = list(range(slots - 1, -1, -1))
+        try:
+            self._handle = _create(file)
+            try:
+                self._map = _mapped(self._handle, _HEADER_SIZE + slots * _SLOT_SIZE)
+                self._map[: _HEADER.size] = _pack_header(identity, run, slots)
+                self._map.flush()
+                os.fsync(self._handle)  # before the run's first claim
+            except OSError:
+                os.close(self._handle)
+                file.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise StoppedError(
+                f"The flight recorder {file} can't be written: {error.strerror or error}.",
+                hint="Nothing was sent. Make room, or give yourself the right to write there.",
+            ) from error
 
     @property
     def room(self) -> int:
@@ -138,12 +145,37 @@ class Recorder:
         os.close(self._handle)
 
 
-def alive(file: Path) -> bool:
-    """True when a process still holds this recorder."""
+def _create(file: Path) -> int:
+    """Opens a new file and locks it. One of the same name that nobody holds is a dead timeline's,
+    left behind when a backup was restored; BusyError when somebody does hold it.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     try:
-        handle = os.open(file, os.O_RDWR)
-    except FileNotFoundError:
-        return False
+        handle = os.open(file, flags, 0o660)
+    except FileExistsError:
+        if alive(file):
+            raise BusyError(f"Another process holds the flight recorder {file}.") from None
+        file.unlink()
+        handle = os.open(file, flags, 0o660)
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return handle
+
+
+def _mapped(handle: int, size: int) -> mmap.mmap:
+    """Written, not only sized: a full disk must be noticed here, not as SIGBUS on a page."""
+    written = 0
+    while written < size:
+        written += os.pwrite(handle, b"\0" * (size - written), written)
+    return mmap.mmap(handle, size)
+
+
+def alive(file: Path) -> bool | None:
+    """Whether a process still holds this recorder; None when that can't be told."""
+    try:
+        handle = os.open(file, os.O_RDONLY)
+    except OSError:  # no such file, or another officer's: the caller looks elsewhere
+        return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

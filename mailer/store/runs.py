@@ -18,14 +18,16 @@ from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, text
 from sqlmodel import col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from mailer.errors import BusyError, MailerError
+from mailer.errors import BusyError, InputError, MailerError
 from mailer.model.campaigns import Run
 from mailer.model.words import CAMPAIGN_MOVES, CampaignState, Cause, DeliveryState, Reply, Stage
 from mailer.store import recorder as recorders
-from mailer.store.campaigns import skip_rest
+from mailer.store.campaigns import siblings_under_way, skip_rest
 from mailer.store.database import Database
 from mailer.store.dialect import for_update
 from mailer.store.ledger import Moved, Settled, campaign_state, settle, tally
+from mailer.store.planning import skip_already_sent
+from mailer.store.processes import is_gone
 from mailer.store.recorder import Mark, Recorder, Seen
 
 LEASE_MS = 120_000
@@ -67,20 +69,31 @@ def begin(
     slots: int,
     now: datetime,
     judge: Judge,
+    again: bool = False,
+    first_delay: int = 0,
 ) -> Begun:
     """Takes the campaign for this process; ``folder`` is where recorders lie.
 
-    Raises BusyError when another process is sending it, MailerError when its state forbids.
+    Unless ``again``, no other campaign of the issue may be under way, and whoever got the issue
+    from one is skipped: both are decided here, with all of the issue's campaigns held, so that two
+    sends at one moment can't both go on. Deferred people are due ``first_delay`` ms after their
+    last try. Raises BusyError when another process is sending it, InputError when the issue is
+    under way elsewhere, MailerError when its state forbids.
     """
     recorder: Recorder | None = None
     try:
         with db.write() as connection:
-            lock_campaign(connection, db.dialect, campaign_id)
+            lock_issue(connection, db.dialect, campaign_id)
             found = recover(
                 connection, db.dialect, campaign_id, folder=folder, now=now, judge=judge
             )
-            run_id = _insert_run(connection, campaign_id, now)
-            file = folder / recorder_name(campaign_id, run_id)
+            if not again:
+                _require_alone(connection, campaign_id)
+                moved = skip_already_sent(connection, campaign_id, milliseconds(now))
+                tally(connection, campaign_id, moved)
+            _advance_deferred(connection, campaign_id, first_delay)
+            file = (folder / recorder_name(connection, campaign_id)).absolute()
+            run_id = _insert_run(connection, campaign_id, file, now)
             recorder = Recorder(file, identity=identity(connection), run=run_id, slots=slots)
             move_campaign(connection, campaign_id, CampaignState.sending, now=now)
     except BaseException:
@@ -203,6 +216,66 @@ def move_campaign(
     )
 
 
+def _require_alone(connection: Connection, campaign_id: int) -> None:
+    under_way = siblings_under_way(connection, campaign_id)
+    if under_way:
+        raise InputError(
+            f"The same issue is under way as “{under_way[0]}”, and nobody may get it twice.",
+            hint=f"Finish it with `mailer campaigns send {under_way[0]}`,"
+            f" or `mailer campaigns cancel {under_way[0]}`.",
+        )
+
+
+def _advance_deferred(connection: Connection, campaign_id: int, first_delay: int) -> None:
+    """A send that is started again tries deferred people soon, whatever they were told before."""
+    connection.execute(
+        text(
+            "UPDATE waiting SET due_at = d.at + :delay FROM delivery d"
+            " WHERE waiting.campaign_id = :campaign AND d.campaign_id = waiting.campaign_id"
+            " AND d.position = waiting.position AND d.state = 'deferred'"
+            " AND waiting.due_at > d.at + :delay"
+        ),
+        {"campaign": campaign_id, "delay": first_delay},
+    )
+
+
+def recover_issue(db: Database, issue: str, *, folder: Path, now: datetime, judge: Judge) -> None:
+    """Settles what dead runs of any campaign of an issue left; live ones are left alone."""
+    with db.read() as connection:
+        waiting = connection.execute(
+            text(
+                "SELECT DISTINCT c.id FROM campaign c JOIN run r ON r.campaign_id = c.id"
+                " WHERE c.issue = :issue AND r.ended_at IS NULL ORDER BY c.id"
+            ),
+            {"issue": issue},
+        ).scalars()
+        campaign_ids = list(waiting)
+    for campaign_id in campaign_ids:
+        found = Recovered()
+        with db.write() as connection:
+            lock_campaign(connection, db.dialect, campaign_id)
+            try:
+                found = recover(
+                    connection, db.dialect, campaign_id, folder=folder, now=now, judge=judge
+                )
+            except BusyError:
+                continue
+            if campaign_state(connection, campaign_id) is CampaignState.cancelled:
+                skip_rest(connection, campaign_id, "cancelled", milliseconds(now))
+        found.forget()
+
+
+def lock_issue(connection: Connection, dialect: str, campaign_id: int) -> None:
+    """Holds every campaign of this one's issue until the transaction ends."""
+    connection.execute(
+        text(
+            "SELECT id FROM campaign WHERE issue ="
+            f" (SELECT issue FROM campaign WHERE id = :campaign) ORDER BY id{for_update(dialect)}"
+        ),
+        {"campaign": campaign_id},
+    ).all()
+
+
 def lock_campaign(connection: Connection, dialect: str, campaign_id: int) -> None:
     """Holds the campaign's row until the transaction ends, so that two can't move it at once."""
     connection.execute(
@@ -215,8 +288,10 @@ def identity(connection: Connection) -> str:
     return str(connection.execute(text("SELECT identity FROM instance")).scalar_one())
 
 
-def recorder_name(campaign_id: int, run_id: int) -> str:
-    return f"{campaign_id}-{run_id}.recorder"
+def recorder_name(connection: Connection, campaign_id: int) -> str:
+    """Names a recorder after the database too: another one's runs have the same numbers."""
+    last = connection.execute(text("SELECT coalesce(max(id), 0) FROM run")).scalar_one()
+    return f"{identity(connection)[:8]}-{campaign_id}-{last + 1}.recorder"
 
 
 def milliseconds(instant: datetime) -> int:
@@ -236,15 +311,27 @@ def _open_runs(connection: Connection, campaign_id: int) -> list[Row[Any]]:
 
 
 def _refuse_if_alive(run: Row[Any], folder: Path, now_ms: int) -> None:
-    here = run.host == recorders.host()
-    if here and run.boot_id != recorders.boot_id():
-        return
-    if recorders.alive(folder / run.recorder) if here else now_ms - run.heartbeat_at < LEASE_MS:
+    if _lives(run, folder, now_ms):
         raise BusyError(
             f"The campaign is being sent by another process ({run.pid} on {run.host}).",
             hint=f"Watch it with `mailer campaigns show {run.campaign_id}`, "
             f"or stop it with `mailer campaigns pause {run.campaign_id}`.",
         )
+
+
+def _lives(run: Row[Any], folder: Path, now_ms: int) -> bool:
+    """Whether a run's process is alive: its lock tells at once; without it, its heartbeat.
+
+    The same host name with another boot may be another machine (containers share names), so there
+    too the heartbeat decides.
+    """
+    fresh = abs(now_ms - run.heartbeat_at) < LEASE_MS  # a clock may have been set back
+    if run.host != recorders.host() or run.boot_id != recorders.boot_id():
+        return bool(fresh)
+    held = recorders.alive(folder / run.recorder)
+    if held is None:  # the file is gone, or another officer's
+        return bool(fresh) and not is_gone(f"{run.host} {run.boot_id} {run.pid}")
+    return held
 
 
 def _recover(
@@ -306,7 +393,7 @@ def _lost(position: int, attempt: int, message_hash: bytes) -> Settled:
     )
 
 
-def _insert_run(connection: Connection, campaign_id: int, now: datetime) -> int:
+def _insert_run(connection: Connection, campaign_id: int, file: Path, now: datetime) -> int:
     run_id: Any = connection.execute(
         insert(Run).returning(col(Run.id)),
         {
@@ -314,15 +401,11 @@ def _insert_run(connection: Connection, campaign_id: int, now: datetime) -> int:
             "host": recorders.host(),
             "boot_id": recorders.boot_id(),
             "pid": os.getpid(),
-            "recorder": "",
+            "recorder": str(file),
             "started_at": now,
             "heartbeat_at": milliseconds(now),
         },
     ).scalar_one()
-    connection.execute(
-        text("UPDATE run SET recorder = :file WHERE id = :run"),
-        {"file": recorder_name(campaign_id, run_id), "run": run_id},
-    )
     return int(run_id)
 
 

@@ -17,6 +17,11 @@ def translated(shown: str) -> Iterator[None]:
     """Turns the driver's errors into ours, cause kept. What we do not know is not disguised."""
     try:
         yield
+    except sqlite3.Error as error:  # said straight by the driver
+        ours = _translate_sqlite(str(error), shown)
+        if ours is None:
+            raise
+        raise ours from error
     except DBAPIError as error:
         ours = _translate(error, shown)
         if ours is None:

@@ -44,6 +44,10 @@ from mailer.store.recorder import Recorder
 from mailer.store.writer import Writer
 
 _STALE_SECONDS = 2.0  # a claim older than this is released: is the person still to be mailed?
+_ENVELOPE = (Stage.mail, Stage.rcpt, Stage.data)
+_HANG_UPS = 3  # on one person's envelope, in one run, before that person is deferred
+_HANG_UP_WAIT = 8.0  # seconds, after the second
+_MOST_LOST = 10  # texts without an answer in one run, if that is more than one in twenty
 _SAME_REFUSALS = 10  # in a row, with one status: it is about us, not about ten people
 
 
@@ -105,6 +109,8 @@ class Dispatch:
     _committing: asyncio.TimerHandle | None = None
     _ticking: asyncio.TimerHandle | None = None
     _next_take: float = 0.0
+    _hung_up: dict[int, int] = field(default_factory=dict)
+    _lost: int = 0
     _dry: bool = False  # the last claim brought nothing, and nothing is due soon
     _draining: bool = False
     _same: tuple[str, int] = ("", 0)
@@ -189,10 +195,33 @@ class Dispatch:
         )
 
     def returned(self, key: int, stage: Stage, why: str) -> None:
-        self._release(self._flights[key], why)
+        """Nothing of its text was sent.
+
+        When the server hangs up on one person's envelope again and again, that person is deferred:
+        they must neither hold up the others nor be tried for ever.
+        """
+        flight = self._flights[key]
+        if stage not in _ENVELOPE or self.stopping:
+            self._release(flight, why)
+            return
+        times = self._hung_up[key] = self._hung_up.get(key, 0) + 1
+        if times < _HANG_UPS:
+            wait = 0 if times == 1 else _HANG_UP_WAIT
+            due = int((self.clock.now().timestamp() + wait) * 1000)
+            self._settle(flight, flight.row.was, Cause.released, why[:120], "", due)
+        else:
+            due = self._due(flight.row.attempt)
+            state = DeliveryState.deferred
+            self._settle(flight, state, Cause.answered, "connection_dropped", why, due)
 
     def lost(self, key: int, why: str) -> None:
         self._settle(self._flights[key], DeliveryState.unknown, Cause.lost, why[:120], "", None)
+        self._lost += 1
+        if self._lost >= _MOST_LOST and self._lost * 20 > self.answers:
+            self.stop(
+                f"The server broke off after the text of {self._lost} mails;"
+                " nobody knows whether they were taken."
+            )
 
     # ---- the run -----------------------------------------------------------------------
 
@@ -284,13 +313,17 @@ class Dispatch:
         """Stops the run when ten people in a row hear one and the same permanent refusal."""
         if outcome.state is DeliveryState.accepted:
             self._same = ("", 0)
-        about_one = reply.enhanced.startswith(("5.1.", "5.2."))
+        known = outcome.blame is Blame.recipient and outcome.reason != "rejected"
+        about_one = known or reply.enhanced.startswith(("5.1.", "5.2."))
         if stage not in (Stage.rcpt, Stage.dot) or reply.code < 500 or about_one:
             return
         status = f"{reply.code} {reply.enhanced}"
         self._same = (status, self._same[1] + 1 if self._same[0] == status else 1)
         if self._same[1] >= _SAME_REFUSALS:
-            self.stop(f"{_SAME_REFUSALS} people in a row were refused with the same words: {reply}")
+            self.stop(
+                f"{_SAME_REFUSALS} people in a row were refused with the same status;"
+                f" the last: {reply}"
+            )
 
     def _due(self, attempt: int) -> int:
         """When to try again, in ms: the schedule's delay for this attempt, give or take a tenth."""
@@ -373,10 +406,12 @@ class Dispatch:
         idle = not self._flights and not self._settled
         if idle:
             self._end_spell()
-        self._dry = idle and not self._due_soon()
+        # A claim may bring nobody although rows are left: all it looked at were skipped.
+        go_on = result.looked_at > 0 and not result.claimed
+        self._dry = idle and not go_on and not self._due_soon()
         self.progress(result.counts, self.next_due if idle else None)
         self._changed.set()
-        if len(self._settled) >= self.pace.group or (self._settled and not self._ready):
+        if len(self._settled) >= self.pace.group or (self._settled and not self._ready) or go_on:
             self._exchange()
 
     def _free(self, positions: list[int]) -> None:

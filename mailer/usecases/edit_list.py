@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailer.errors import InputError
+from mailer.message.mailbox import HeaderError, parse_mailbox
 from mailer.store import people
 from mailer.store.database import Database
 from mailer.usecases.show_lists import ShownList, show_lists
@@ -25,8 +26,18 @@ def edit_list(name: str, changes: Mapping[str, Any], *, db: Database) -> ShownLi
         )
     if "title" in changes and not str(changes["title"]).strip():
         raise InputError("A list needs a title: readers see it.")
+    for option, key in (("--from", "sender"), ("--reply-to", "reply_to")):
+        _refuse_unfit(option, str(changes.get(key) or ""))
     with db.write() as connection:
         found = people.find_list(connection, name)
         if changes:
             people.update_list(connection, found.id, changes)
     return show_lists(name, db=db)[0]
+
+
+def _refuse_unfit(option: str, mailbox: str) -> None:
+    try:
+        if mailbox:
+            parse_mailbox(mailbox)
+    except HeaderError as error:
+        raise InputError(f"{option} can't be used: {error}") from None

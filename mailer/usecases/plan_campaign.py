@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,10 +22,11 @@ from mailer.message.mailbox import HeaderError, Mailbox, parse_mailbox
 from mailer.message.values import MergeError
 from mailer.model.words import Slot
 from mailer.ports import Clock, Folder
-from mailer.store import campaigns, people, planning
+from mailer.store import campaigns, people, planning, runs
 from mailer.store.database import Database
 from mailer.usecases.check_issue import check_issue
 from mailer.usecases.compose_issue import ISSUE_FILE, IssueFolder, content_hash, file_hashes
+from mailer.usecases.send_campaign import Schedule
 
 _EXAMPLES = 3  # people named, masked, in a fault about a missing value
 
@@ -67,20 +69,32 @@ def plan_campaign(
     keys: KeyRing,
     clock: Clock,
     sending: SendingPolicy,
+    folder: Path,
+    retry_after: tuple[int, ...],
 ) -> PlanReport:
     """Freezes content and audience; nothing is sent.
 
-    1. Check the issue; refuse one with errors.
+    1. Settle what dead sends of this issue left; check the issue, refuse one with errors.
     2. Compile it: everything constant is encoded now.
     3. Read everybody on the list; leave out who must not get it, with the reason counted.
     4. Evaluate each slot for each person, so that a send can't fail on a value.
     5. Write it in slices, and make it visible at once.
 
+    ``folder`` is where flight recorders lie.
+
     Raises InputError when the issue has errors, or somebody lacks a value it needs;
     NotFoundError for an unknown list or campaign. Nothing is left behind then.
     """
+    runs.recover_issue(
+        db, issue.name, folder=folder, now=clock.now(), judge=Schedule(retry_after, clock).judge
+    )
     with db.read() as connection:
         mailing_list = people.find_list(connection, list_name)
+        if mailing_list.archived_at is not None:
+            raise InputError(
+                f"The list “{list_name}” is archived.",
+                hint=f"`mailer lists archive {list_name} --back` takes it back into use.",
+            )
         excluded_lists = [people.find_list(connection, name).id for name in exclude]
         excluded_campaigns = [campaigns.find(connection, name).id for name in not_in]
         fields = people.field_kinds(connection)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from mailer.errors import InputError
 from mailer.model.words import CampaignState, DeliveryState
 from mailer.ports import Clock
 from mailer.store import campaigns, runs
@@ -62,6 +63,11 @@ def _reopen(
         found = runs.recover(
             connection, db.dialect, campaign.id, folder=folder, now=now, judge=judge
         )
+        if campaign.state == CampaignState.cancelled and kind != "unknown_skipped":
+            raise InputError(
+                f"The campaign “{campaign.slug}” is cancelled: nobody is sent it any more.",
+                hint=f"`mailer campaigns unknown {campaign.slug} --skip` closes the doubtful ones.",
+            )
         people = move(connection, campaign.id, runs.milliseconds(now))
         finished = campaign_state(connection, campaign.id) is CampaignState.finished
         if finished and runs.left_to_try(connection, campaign.id):

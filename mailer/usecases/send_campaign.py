@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,20 +13,21 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from mailer.errors import InputError, WireError
+from mailer.errors import InputError, SettingsError, StoppedError, WireError
 from mailer.message.compiled import CompiledMessage, PersonHeaders
 from mailer.message.headers import format_date
-from mailer.message.links import KeyRing, Purpose, make, make_verp, message_id
+from mailer.message.links import KeyRing, LinkError, Purpose, make, make_verp, message_id
 from mailer.message.replies import classify
 from mailer.model.words import CampaignState, Counts, DeliveryState, Reply, Stage
 from mailer.ports import Clock, Transport
-from mailer.store import campaigns, planning, runs
+from mailer.store import campaigns, runs
 from mailer.store.claims import Claimed, Ledger
 from mailer.store.database import Database
-from mailer.store.ledger import counts, tally
+from mailer.store.ledger import counts
 from mailer.usecases.dispatch_deliveries import Dispatch, Pace
 
 Progress = Callable[[Counts, int | None], None]
+INTERRUPTED = "It was interrupted."
 _STARTABLE = (CampaignState.planned, CampaignState.paused, CampaignState.sending)
 
 
@@ -61,11 +63,11 @@ async def send_campaign(
 ) -> SendReport:
     """Sends until nobody is left to try, or until something stops it.
 
-    1. Find the campaign; refuse one that can't be sent, or whose issue is under way elsewhere.
-    2. Take it for this process, and settle what a dead one left behind.
-    3. Skip whoever got this issue from another campaign since the plan.
-    4. Dispatch: claim, send, settle, in group commits, until the source is finished.
-    5. End the run: finished when nobody is left, else paused, with the reason.
+    1. Find the campaign; refuse one that can't be sent.
+    2. Settle what dead processes left behind, and take the campaign for this one; whoever got
+       this issue from another campaign since the plan is skipped.
+    3. Dispatch: claim, send, settle, in group commits, until the source is finished.
+    4. End the run: finished when nobody is left, else paused, with the reason.
 
     ``folder`` is where flight recorders lie; ``stop`` is set by a signal. Raises BusyError when
     another process sends it, and whatever broke the ledger; in that case the rows that were on
@@ -73,12 +75,13 @@ async def send_campaign(
     """
     with db.read() as connection:
         campaign = campaigns.find(connection, name)
-        _require_sendable(campaign, campaigns.siblings_under_way(connection, campaign))
+        _require_sendable(campaign, keys)
         compiled = {
             row.id: CompiledMessage.load(row.compiled)
             for row in campaigns.variants(connection, campaign.id)
         }
     schedule = Schedule(retry_after, clock)
+    runs.recover_issue(db, campaign.issue, folder=folder, now=clock.now(), judge=schedule.judge)
     begun = runs.begin(
         db,
         campaign.id,
@@ -86,11 +89,11 @@ async def send_campaign(
         slots=pace.rows,
         now=clock.now(),
         judge=schedule.judge,
+        again=campaign.frozen["again"],
+        first_delay=retry_after[0] * 1000,
     )
     settled = False
     try:
-        if not campaign.frozen["again"]:
-            _skip_already_sent(db, campaign.id, clock)
         letters = Letters(campaign, compiled, keys)
         dispatch = Dispatch(
             ledger=Ledger(
@@ -136,22 +139,35 @@ async def send_campaign(
 
 
 async def _run(dispatch: Dispatch, transport: Transport, stop: asyncio.Event | None) -> None:
-    """Runs the wire until the dispatch is finished or stopped, or the server refuses us."""
+    """Runs the wire until the dispatch is finished or stopped, or the server refuses us.
+
+    A cancelled run settles too: what was on the wire then is unknown, everything else goes back.
+    """
     dispatch.begin()
     watcher = asyncio.create_task(_stop_when(dispatch, stop)) if stop is not None else None
     try:
         await transport.run(dispatch, dispatch)
     except WireError as error:
         dispatch.stop(str(error))
+    except asyncio.CancelledError:
+        dispatch.stop(INTERRUPTED)
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+    except BaseException:
+        dispatch.stop("It was broken off by an error.")
+        with suppress(StoppedError):  # the first trouble is the one to tell
+            await dispatch.drain()
+        raise
     finally:
         if watcher is not None:
             watcher.cancel()
-        await dispatch.drain()
+    await dispatch.drain()
 
 
 async def _stop_when(dispatch: Dispatch, stop: asyncio.Event) -> None:
     await stop.wait()
-    dispatch.stop("It was interrupted.")
+    dispatch.stop(INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,21 +238,15 @@ class Letters:
         return self._date[1]
 
 
-def _require_sendable(campaign: Row[Any], under_way: list[str]) -> None:
+def _require_sendable(campaign: Row[Any], keys: KeyRing) -> None:
     if campaign.state not in _STARTABLE:
         raise InputError(
             f"The campaign “{campaign.slug}” is {campaign.state}; there is nothing to send.",
             hint=f"`mailer campaigns show {campaign.slug}` tells more.",
         )
-    if under_way and not campaign.frozen["again"]:
-        raise InputError(
-            f"The same issue is under way as “{under_way[0]}”, and nobody may get it twice.",
-            hint=f"Finish it with `mailer campaigns send {under_way[0]}`,"
-            f" or `mailer campaigns cancel {under_way[0]}`.",
-        )
-
-
-def _skip_already_sent(db: Database, campaign_id: int, clock: Clock) -> None:
-    with db.write() as connection:
-        moved = planning.skip_already_sent(connection, campaign_id, runs.milliseconds(clock.now()))
-        tally(connection, campaign_id, moved)
+    try:
+        keys.signing(Purpose.unsubscribe, campaign.frozen["key_id"])
+    except LinkError as error:
+        raise SettingsError(
+            str(error), hint="Put that key into MAILER_SECRET_KEY_OLD, and run this again."
+        ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mailer.errors import BusyError
+from mailer.errors import BusyError, InputError
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
 from mailer.store import campaigns, runs
@@ -20,6 +20,8 @@ def pause_campaign(name: str | int, *, db: Database, clock: Clock) -> int:
     with db.write() as connection:
         campaign = campaigns.find(connection, name)
         runs.lock_campaign(connection, db.dialect, campaign.id)
+        if campaign.state in (CampaignState.finished, CampaignState.cancelled):
+            raise InputError(f"The campaign “{campaign.slug}” is {campaign.state} already.")
         runs.move_campaign(connection, campaign.id, CampaignState.paused, now=clock.now())
         campaigns.note_event(
             connection, kind="paused", actor="operator", campaign_id=campaign.id, at=clock.now()

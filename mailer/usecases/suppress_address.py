@@ -13,6 +13,8 @@ def suppress_address(
 ) -> Suppressed:
     """Suppresses an address, known or not; one that is already keeps its reason.
 
+    A reader's own wish becomes the operator's: the reader's link can't lift it any more.
+
     Raises InputError for what is no address.
     """
     parsed = require_address(address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import threading
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 import uvicorn
 from structlog.typing import FilteringBoundLogger
 
-from mailer.errors import StoppedError
+from mailer.errors import InputError, StoppedError
 from mailer.web.log import make_log
 from mailer.web.site import make_site
 from mailer.wiring import Mailer
@@ -33,7 +34,8 @@ def serve(
 ) -> None:
     """Serves until SIGINT or SIGTERM; ``ready`` is told the address once connections are taken.
 
-    Raises StoppedError when the port is not to be had, SettingsError when there is no key.
+    Raises StoppedError when the port is not to be had, InputError for no address of this machine,
+    SettingsError when there is no key.
     """
     server, listener = _prepare(mailer, host, port, make_log())
     if ready is not None:
@@ -86,7 +88,16 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
+    except (socket.gaierror, UnicodeError) as error:  # the latter: a label IDNA can't encode
+        raise InputError(
+            f"“{host}” is no address to listen on.",
+            hint="Give one of this machine's, such as 127.0.0.1 or ::1.",
+        ) from error
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise InputError(
+                f"{host} is no address of this machine.", hint="0.0.0.0 listens on all of them."
+            ) from error
         raise StoppedError(
             f"The site can't listen on {host} port {port}: {error.strerror or error}.",
             hint="Is it running already? `--port` takes another one.",

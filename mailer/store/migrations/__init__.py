@@ -52,6 +52,7 @@ def require_current(database: Database) -> None:
         found = MigrationContext.configure(connection).get_current_revision()
         empty = found is None and not inspect(connection).get_table_names()
     if found == ScriptDirectory.from_config(_config()).get_current_head():
+        database.ensure_log_ahead()
         return
     if _newer(found):
         raise _too_new(database, found)
