@@ -111,7 +111,10 @@ def print_outcome(outcome: SendReport, report: CampaignReport) -> None:
 
 
 def print_next(report: CampaignReport) -> None:
-    if report.counts.left and not report.sender and report.state is not CampaignState.cancelled:
+    if report.state is CampaignState.cancelled and report.counts.sending and not report.sender:
+        screen.say("The process that was sending it died.")
+        screen.say(f"Next: mailer campaigns cancel {report.slug}  (settles what it left)")
+    elif report.counts.left and not report.sender and report.state is not CampaignState.cancelled:
         if report.counts.deferred and report.next_due:
             screen.say(f"The next deferred person is due at {screen.clock_time(report.next_due)}.")
         screen.say(f"Next: mailer campaigns send {report.slug}")

@@ -288,10 +288,10 @@ def _reopened(mailer: Mailer, name: str, people: int, what: str) -> None:
 def _send(name: str, *, yes: bool, wait: str, frozen: bool, site_check: bool) -> None:
     import asyncio
 
-    from mailer.settings import seconds
+    from mailer.settings import parse_wait
     from mailer.usecases.show_campaign import show_campaign
 
-    max_wait = seconds(wait)
+    max_wait = parse_wait(wait)
     with screen.opened() as mailer:
         mailer.require_sendable()
         before = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
@@ -303,7 +303,7 @@ def _send(name: str, *, yes: bool, wait: str, frozen: bool, site_check: bool) ->
             done = counts.audience - counts.left
             line.show(done, counts.audience, waiting_until=due)
 
-        outcome = asyncio.run(_until_stopped(mailer, name, float(max_wait), progress))  # type: ignore[arg-type]  # seconds() gives an int for a str
+        outcome = asyncio.run(_until_stopped(mailer, name, float(max_wait), progress))
         line.clear()
         after = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
     if not screen.result(campaign_report.document(after)):
@@ -359,8 +359,20 @@ async def _until_stopped(mailer: Mailer, name: str, max_wait: float, progress: A
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    sending = asyncio.current_task()
+
+    def interrupt() -> None:
+        if stop.is_set() and sending is not None:
+            sending.cancel()
+            return
+        screen.note(
+            "\nStopping: what is on the wire is finished first. Interrupt again to stop at once;"
+            " whose answer is not there then becomes unknown."
+        )
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, interrupt)
     return await send_campaign(
         name,
         db=mailer.db,

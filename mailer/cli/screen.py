@@ -144,8 +144,10 @@ def confirm(question: str, *, answer: str, yes: bool) -> None:
 
 
 def clock_time(ms: int) -> str:
-    """An instant of the ledger as local time, for people."""
-    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%H:%M:%S")
+    """An instant of the ledger as local time, for people; with its day when that is not today."""
+    moment = datetime.fromtimestamp(ms / 1000).astimezone()
+    today = moment.date() == datetime.now().astimezone().date()
+    return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
 
 
 def instant(moment: datetime | None) -> str:
