@@ -96,6 +96,8 @@ def plan(
         ]
     )
     screen.say()
+    if not report.audience:
+        screen.say("Nobody is in the audience: there is nothing to send.")
     screen.say(f"Web version: {report.web_url}")
     screen.say(f"Next: mailer campaigns test {report.slug} --to YOU@example.org")
     screen.say(f"      mailer campaigns send {report.slug}")
