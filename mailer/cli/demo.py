@@ -12,7 +12,8 @@ import email.policy
 import shlex
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -175,20 +176,16 @@ def _settings(folder: Path, inbox: DemoInbox) -> str:
     return site
 
 
-def _serving(folder: Path):  # type: ignore[no-untyped-def]  # a context manager of the site's
-    from contextlib import contextmanager
-
+@contextmanager
+def _serving(folder: Path) -> Iterator[str]:
+    """The demo's site, at the address that its mails name."""
     from mailer.web.server import serving
     from mailer.wiring import open_mailer
 
-    @contextmanager
-    def serve():  # type: ignore[no-untyped-def]
-        with open_mailer(folder) as mailer:
-            port = int(mailer.settings.site_url.rpartition(":")[2])
-            with serving(mailer, port=port) as address:
-                yield address
-
-    return serve()
+    with open_mailer(folder) as mailer:
+        port = int(mailer.settings.site_url.rpartition(":")[2])
+        with serving(mailer, port=port) as address:
+            yield address
 
 
 def _type(*words: str, folder: Path) -> None:
