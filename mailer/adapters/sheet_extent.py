@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import unescape
@@ -24,10 +25,11 @@ MOST_COLUMNS = 1_000
 _PIECE = 1 << 20  # bytes
 _LONGEST_TAG = 1 << 16
 _LONGEST_INDEX = 1 << 24  # bytes of what names the sheets
-_HAS = r"""(?=[\s/>])(?P<has>[^>"']*(?:(?:"[^"]*"|'[^']*')[^>"']*)*)>"""
-_TAG = re.compile(rf"<(?:\w+:)?(?P<kind>row|c){_HAS}".encode())
+# No `<` stands inside a tag (XML 1.0 section 3.1), so the search for its end is short.
+_HAS = r"""(?=[\s/>])([^<>"']*(?:(?:"[^<"]*"|'[^<']*')[^<>"']*)*)>"""
+_TAG = re.compile(rf"<(?:\w+:)?(row|c){_HAS}".encode())
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,3})(\d{1,9})["']""")
-_ODS_TAG = re.compile(rf"<table:(?P<kind>table|table-row|(?:covered-)?table-cell){_HAS}".encode())
+_ODS_TAG = re.compile(rf"<table:(table|table-row|(?:covered-)?table-cell){_HAS}".encode())
 _REPEATED = re.compile(rb"""-repeated\s*=\s*["'](\d{1,9})["']""")
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s[^>]*>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s[^>]*>")
@@ -99,9 +101,9 @@ def measure(stream: IO[bytes]) -> Extent:
     extent = Extent()
     row = column = 0
     for piece in _pieces(stream):
-        for tag in _TAG.finditer(piece):
-            place = _REFERENCE.search(tag["has"])
-            if tag["kind"] == b"row":
+        for kind, has in _TAG.findall(piece):
+            place = _REFERENCE.search(has)
+            if kind == b"row":
                 row = int(place[2]) if place else row + 1
                 column = 0
                 continue
@@ -109,7 +111,7 @@ def measure(stream: IO[bytes]) -> Extent:
                 row, column = int(place[2]), number(place[1])
             else:  # one without a reference stands beside the one before
                 column += 1
-            if not tag["has"].endswith(b"/"):  # such a cell holds nothing, only a style
+            if not has.endswith(b"/"):  # such a cell holds nothing, only a style
                 extent.add(max(row, 1), column)
     return extent
 
@@ -119,17 +121,17 @@ def measure_ods(stream: IO[bytes]) -> list[Extent]:
     extents = [Extent()]
     row = column = 0
     for piece in _pieces(stream):
-        for tag in _ODS_TAG.finditer(piece):
-            found = _REPEATED.search(tag["has"])
+        for kind, has in _ODS_TAG.findall(piece):
+            found = _REPEATED.search(has)
             times = int(found[1]) if found else 1
-            if tag["kind"] == b"table":
+            if kind == b"table":
                 extents.append(Extent())
                 row = column = 0
-            elif tag["kind"] == b"table-row":
+            elif kind == b"table-row":
                 row, column = row + times, 0
             else:
                 column += times
-                if b"value-type" in tag["has"] or not tag["has"].endswith(b"/"):
+                if b"value-type" in has or not has.endswith(b"/"):
                     extents[-1].add(max(row, 1), column)
     return extents
 
@@ -182,6 +184,7 @@ def _attributes(
         }
 
 
+@lru_cache(maxsize=1024)
 def number(name: bytes) -> int:
     """The number of a column: A is 1, Z is 26, AA is 27."""
     value = 0

@@ -87,6 +87,7 @@ def _prepare(
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        socket.getaddrinfo(host or None, port, family, socket.SOCK_STREAM)
         return socket.create_server((host, port), family=family, backlog=2048)
     except (socket.gaierror, UnicodeError) as error:  # the latter: a label IDNA can't encode
         raise InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from pathlib import Path
 
@@ -97,9 +98,7 @@ def test_columns_have_names(column: int) -> None:
     assert number(letters(column).encode()) == column
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=1), st.integers(1, 60)
-)
+@given(st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=1), st.integers(1, 60))
 def test_no_cell_is_lost_between_two_pieces(cells: list[tuple[int, int]], piece: int) -> None:
     xml = "".join(f'<c s="1" r="{letters(x)}{y}"><v>{x}</v></c>' for x, y in cells).encode()
     with pytest.MonkeyPatch.context() as patched:
@@ -108,3 +107,11 @@ def test_no_cell_is_lost_between_two_pieces(cells: list[tuple[int, int]], piece:
 
     assert extent.columns == max(x for x, _ in cells)
     assert extent.rows == max(y for _, y in cells)
+
+
+@pytest.mark.parametrize("part", [b"<c ", b'<c "', b"<c '\"", b"<row", b'<c r="A1" ', b"<row a='"])
+def test_monstrous_xml_is_measured_in_bounded_time(part: bytes) -> None:
+    started = time.monotonic()
+
+    assert measure(io.BytesIO(part * (3_000_000 // len(part)))).rows == 0
+    assert time.monotonic() - started < 10  # each takes a fraction of a second

@@ -383,8 +383,11 @@ def test_the_layout_is_loaded_by_the_name_in_the_front_matter(
         "x" * 3_000_000,
         "---\nsubject: x\n---\n" + "- " * 5000 + "a",
         "---\nsubject: x\n---\n" + "\n".join("  " * n + "- a" for n in range(300)),
+        "---\nsubject: x\n---\n" + "*" * 100_000 + "a" + "*" * 100_000,
+        "---\nsubject: x\n---\n" + "*_" * 10_000 + "a" + "_*" * 10_000,
+        "---\nsubject: x\n---\n" + "*a " * 2_000 + "b" + " c*" * 2_000,
     ],
-    ids=range(13),
+    ids=range(16),
 )
 def test_hostile_input_is_composed_or_refused_in_bounded_time(compose: Compose, text: str) -> None:
     started = time.monotonic()

@@ -12,7 +12,7 @@ from mailer.compose.directives import Body
 from mailer.compose.items import NotAList, items_of
 from mailer.compose.lifting import Lifter, choose_prefix
 from mailer.compose.markdown import Markdown, Parsed
-from mailer.compose.text import References
+from mailer.compose.text import References, text_of
 from mailer.errors import Fault
 from mailer.model.words import Slot
 
@@ -237,3 +237,39 @@ def test_links_keep_personal_values() -> None:
 
     (sentinel,) = markdown.lifter.slots
     assert f'href="https://example.org/?e={sentinel}&amp;f=g"' in markdown.html(parsed)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a\n\nb\n" + "*" * 100_000 + "a" + "*" * 100_000, 4),
+        ("a\n\n" + "*a " * 60 + "b" + " c*" * 60, 3),
+        ("a\n\n" + "> " * 5_000 + "b", 3),
+        ("\n".join("  " * n + f"- item {n}" for n in range(12)), 10),
+    ],
+    ids=["stars", "emphasis", "quotations", "lists"],
+)
+def test_what_stands_too_deep_is_a_fault(text: str, line: int) -> None:
+    markdown, parsed, faults = parse(text)
+
+    assert [(fault.line, "inside one another" in fault.message) for fault in faults] == [
+        (line, True)
+    ]
+    assert len(markdown.html(parsed)) < 1_000
+    assert text_of(parsed, References()) == ""
+
+
+def test_a_headline_that_stands_too_deep_is_a_fault() -> None:
+    faults: list[Fault] = []
+    markdown = Markdown("en", Lifter("issue.md", choose_prefix([]), faults), faults)
+    parsed = markdown.parse_inline("*" * 200 + "a" + "*" * 200, 7, place="the option")
+
+    assert [fault.line for fault in faults] == [7]
+    assert markdown.html(parsed) == ""
+
+
+def test_nothing_of_nine_lists_is_lost() -> None:
+    found = html("\n".join("  " * n + f"- item {n}" for n in range(9)))
+
+    assert all(f"item {n}" in found for n in range(9))
+    assert html("*" * 50 + "a" + "*" * 50).count("<strong>") == 25

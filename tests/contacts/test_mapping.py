@@ -176,3 +176,12 @@ def test_status_words_are_a_closed_list() -> None:
 )
 def test_languages_are_tags_or_known_names(cell: str, tag: str | None) -> None:
     assert language_tag(cell) == tag
+
+
+def test_no_more_than_500_columns_are_kept() -> None:
+    columns = ["email", *(f"column {n}" for n in range(499))]
+
+    assert len(mapped(*columns, keep_columns=True).fields) == 499
+    with pytest.raises(InputError, match="501 columns would be kept; at most 500"):
+        mapped(*columns, "one more", keep_columns=True)
+    assert len(mapped(*columns, "one more").ignored) == 500

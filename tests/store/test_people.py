@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from mailer.errors import NotFoundError
 from mailer.model.words import FieldKind, SubscriptionStatus
-from mailer.store import people
+from mailer.store import people, subscriptions
 from mailer.store.database import Database
 from tests.builders import (
     events,
@@ -116,6 +116,29 @@ def test_suppresses_known_and_unknown_addresses(db: Database, clock: FakeClock) 
         ("suppressed", "server", None, "complaint"),
         ("unsuppressed", "operator", None, ""),
     ]
+
+
+def test_an_operator_may_make_a_readers_wish_final(db: Database, clock: FakeClock) -> None:
+    news = make_list(db)
+    anna = make_subscriber(db, "anna@example.org")
+    subscribe(db, anna, news, SubscriptionStatus.active)
+    click = subscriptions.Click(anna, None, clock.now())
+    with db.write() as connection:
+        assert subscriptions.leave_everything(connection, click)
+
+        for changed in (True, False):  # once only: then it is the operator's
+            assert changed is people.suppress(
+                connection,
+                "anna@example.org",
+                reason="operator",
+                actor="operator",
+                at=clock.now(),
+            )
+        subscriptions.undo_departure(connection, click, news)
+        found = people.suppression_of(connection, suppression_hash(connection, "anna@example.org"))
+
+    assert found is not None
+    assert found.reason == "operator"
 
 
 def test_fields_and_wordings_are_declared_once(db: Database, clock: FakeClock) -> None:

@@ -100,3 +100,18 @@ def test_archives_and_takes_back(db: Database, clock: FakeClock) -> None:
     clock.time = begun.replace(year=2030)
     assert archive_list("news", db=db, clock=clock).archived_at == begun
     assert archive_list("news", db=db, clock=clock, back=True).archived_at is None
+
+
+@pytest.mark.parametrize("key", ["sender", "reply_to"])
+@pytest.mark.parametrize(
+    "mailbox", ["bad<<x", "News <a@x.org>\r\nBcc: b@x.org", "a@", "a, b@x.org"]
+)
+def test_refuses_a_mailbox_that_no_mail_can_carry(
+    db: Database, clock: FakeClock, key: str, mailbox: str
+) -> None:
+    add_list("news", db=db, clock=clock)
+    option = "--from" if key == "sender" else "--reply-to"
+
+    with pytest.raises(InputError, match=f"^{option} can't be used"):
+        edit_list("news", {"title": "New", key: mailbox}, db=db)
+    assert show_lists("news", db=db)[0].title == "news"
