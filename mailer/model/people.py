@@ -75,8 +75,11 @@ class MailingList(SQLModel, table=True):
     reply_to: str | None = None
     layout: str | None = None
     language: str | None = None
+    opt_in: str = Field(default="single", sa_column_kwargs={"server_default": "single"})  # OptIn
     created_at: datetime
     archived_at: datetime | None = None
+    asked_at: datetime | None = None  # since when its people are asked again
+    ask_until: datetime | None = None  # after this, whoever kept silent may be dropped
 
 
 class Subscription(SQLModel, table=True):
@@ -111,11 +114,56 @@ class Consent(SQLModel, table=True):
     batch_id: int | None = Field(default=None, foreign_key="batch.id")
     wording_id: int | None = Field(default=None, foreign_key="wording.id")
     at: datetime
+    ip: str | None = None  # when there was one; pruned by age
+    user_agent: str | None = None  # likewise
+    confirmed_at: datetime | None = None  # double opt-in: when the link in the mail was used
+    confirmation_id: str | None = None  # and the Message-ID of that mail
+
+
+class TrackingConsent(SQLModel, table=True):
+    """A person's answer to being tracked. The last one counts; nobody who has none is tracked."""
+
+    __tablename__ = "tracking_consent"
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    subscriber_id: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    answer: str  # a TrackingAnswer other than unknown
+    source: str  # as for Consent
+    detail: str = ""
+    wording_id: int | None = Field(default=None, foreign_key="wording.id")
+    at: datetime
+    ip: str | None = None
+    user_agent: str | None = None
+
+
+class SubscriberTag(SQLModel, table=True):
+    """A word that officers put on a person, to find them again."""
+
+    __tablename__ = "subscriber_tag"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    tag: str = Field(primary_key=True)  # case-folded
+    subscriber_id: int = Field(
+        sa_column=Column(BigInteger, primary_key=True, index=True, autoincrement=False)
+    )
+    at: datetime
 
 
 class Suppression(SQLModel, table=True):
     """An address that is never mailed, as a keyed hash that outlives the person's rows."""
 
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    reason: str
+    at: datetime
+
+
+class ListSuppression(SQLModel, table=True):
+    """An address that never gets one list, whatever any import says; a keyed hash likewise."""
+
+    __tablename__ = "list_suppression"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    list_id: int = Field(primary_key=True, foreign_key="list.id")
     hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     reason: str
     at: datetime

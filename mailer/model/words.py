@@ -22,6 +22,21 @@ STATUS_RANK: Mapping[SubscriptionStatus, int] = {
 }
 
 
+class OptIn(StrEnum):
+    """How somebody gets onto a list."""
+
+    single = "single"  # at once
+    double = "double"  # pending, until a link in a mail is used
+
+
+class TrackingAnswer(StrEnum):
+    """What a person said about being tracked. Only ``yes`` is a yes."""
+
+    unknown = "unknown"  # never asked, or never answered
+    yes = "yes"
+    no = "no"
+
+
 class BatchState(StrEnum):
     """The life of an import."""
 
