@@ -99,8 +99,6 @@ class Mailer:
     def sending_policy(self) -> SendingPolicy:
         settings = self.settings
         return SendingPolicy(
-            sender=settings.mail_from or "",
-            reply_to=settings.reply_to or "",
             return_path=settings.return_path or "",
             site_url=settings.site_url,
         )

@@ -13,6 +13,11 @@ from mailer.cli.campaigns import print_copies
 commands = typer.Typer(no_args_is_help=True, help="Write, check and render issues.")
 Source = Annotated[Path, typer.Argument(metavar="PATH", help="The issue's folder or issue.md.")]
 
+ForList = Annotated[
+    str | None,
+    typer.Option("--list", metavar="NAME", help="With this list's sender, layout and language."),
+]
+
 
 def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="issues")
@@ -37,16 +42,17 @@ def new(
 
 
 @commands.command()
-def check(path: Source) -> None:
+def check(path: Source, list_name: ForList = None) -> None:
     """Say what is wrong with an issue, and where. 1 when there are errors."""
     from mailer.usecases.check_issue import check_issue
     from mailer.usecases.show_fields import show_fields
+    from mailer.usecases.use_list_defaults import use_list_defaults
 
     with screen.opened() as mailer:
         report = check_issue(
             mailer.issue(path),
             layouts=mailer.layout,
-            brand=mailer.brand,
+            brand=use_list_defaults(mailer.brand, list_name, db=mailer.db),
             fields=show_fields(db=mailer.db),
         )
     found = {
@@ -77,9 +83,11 @@ def render(
     as_address: Annotated[
         str | None, typer.Option("--as", metavar="ADDRESS", help="As this person would see it.")
     ] = None,
+    list_name: ForList = None,
 ) -> None:
     """Write what one reader would get: email.html, email.txt, web.html, message.eml."""
     from mailer.usecases.render_issue import render_issue
+    from mailer.usecases.use_list_defaults import use_list_defaults
     from mailer.wiring import write_rendered
 
     with screen.opened() as mailer:
@@ -88,7 +96,7 @@ def render(
             as_address=as_address,
             db=mailer.db,
             layouts=mailer.layout,
-            brand=mailer.brand,
+            brand=use_list_defaults(mailer.brand, list_name, db=mailer.db),
             clock=mailer.clock,
         )
         files = write_rendered(out, rendered)
@@ -113,11 +121,13 @@ def test(
     as_address: Annotated[
         str | None, typer.Option("--as", metavar="ADDRESS", help="As this person would see it.")
     ] = None,
+    list_name: ForList = None,
 ) -> None:
     """Send one marked copy; no plan is needed, and its links change nothing."""
     import asyncio
 
     from mailer.usecases.send_test_copy import send_issue_copy
+    from mailer.usecases.use_list_defaults import use_list_defaults
 
     with screen.opened() as mailer:
         copies = asyncio.run(
@@ -127,7 +137,7 @@ def test(
                 as_address=as_address,
                 db=mailer.db,
                 layouts=mailer.layout,
-                brand=mailer.brand,
+                brand=use_list_defaults(mailer.brand, list_name, db=mailer.db),
                 transport=mailer.transport,
                 keys=mailer.keys,
                 clock=mailer.clock,

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailer.cli import screen
 from mailer.errors import InputError
+from mailer.model.words import OptIn
+
+if TYPE_CHECKING:
+    from mailer.usecases.show_lists import ShownList
 
 lists = typer.Typer(no_args_is_help=True, help="Lists that people subscribe to.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The list's name.")]
+Title = Annotated[str | None, typer.Option(help="As readers see it.")]
+Description = Annotated[str | None, typer.Option(help="What it is; readers see it too.")]
+Sender = Annotated[
+    str | None, typer.Option("--from", help="The From of its campaigns, unless the issue has one.")
+]
+ReplyTo = Annotated[str | None, typer.Option(help="Likewise, the Reply-To.")]
+Layout = Annotated[str | None, typer.Option(help="Likewise, the layout.")]
+Language = Annotated[str | None, typer.Option(help="Likewise, the language, such as fr.")]
+Confirming = Annotated[
+    OptIn | None,
+    typer.Option("--opt-in", help="double: who is added is pending until they confirm."),
+]
 
 
 @lists.command("add")
 def add_list(
     name: Name,
-    title: Annotated[str | None, typer.Option(help="As readers see it.")] = None,
-    description: Annotated[str, typer.Option(help="For the people who work with it.")] = "",
+    title: Title = None,
+    description: Description = None,
+    sender: Sender = None,
+    reply_to: ReplyTo = None,
+    layout: Layout = None,
+    language: Language = None,
+    opt_in: Confirming = None,
     private: Annotated[bool, typer.Option("--private", help="Never shown in public.")] = False,
 ) -> None:
     """Add a list."""
     from mailer.usecases.add_list import add_list as add
 
+    settings = _given(title, description, sender, reply_to, layout, language, opt_in)
+    if private:
+        settings["public"] = False
     with screen.opened() as mailer:
-        made = add(
-            name,
-            db=mailer.db,
-            clock=mailer.clock,
-            title=title,
-            description=description,
-            private=private,
-        )
+        made = add(name, db=mailer.db, clock=mailer.clock, settings=settings, layouts=mailer.layout)
     if not screen.result(made):
         screen.say(f"Added the list “{made.name}”.")
         screen.say(f"Next: mailer import contacts.csv --list {made.name}")
@@ -42,7 +59,7 @@ def add_list(
 def show_lists(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Default: all.")] = None,
 ) -> None:
-    """Every list with how many people it has, or one."""
+    """Every list with its settings and how many people it has, or one."""
     from mailer.usecases.show_lists import show_lists as find
 
     with screen.opened() as mailer:
@@ -53,33 +70,82 @@ def show_lists(
         screen.say("There is no list yet.")
         screen.say("Next: mailer import contacts.csv --list NAME --create-list")
     for each in found:
-        archived = "  (archived)" if each.archived_at else ""
-        private = "" if each.public else "  (private)"
-        screen.say(f"{each.name}: {each.title}{private}{archived}")
-        screen.table([(status, people) for status, people in each.people.items() if people])
+        _print_list(each)
+
+
+def _print_list(each: ShownList) -> None:
+    marks = [
+        word
+        for word, holds in (
+            ("private", not each.public),
+            ("double opt-in", each.opt_in == OptIn.double),
+            ("archived", each.archived_at is not None),
+        )
+        if holds
+    ]
+    screen.say(f"{each.name}: {each.title}" + (f"  ({', '.join(marks)})" if marks else ""))
+    if each.description:
+        screen.say(f"  {each.description}")
+    own = (
+        ("From", each.sender),
+        ("Reply-To", each.reply_to),
+        ("layout", each.layout),
+        ("language", each.language),
+    )
+    screen.table([(label, value) for label, value in own if value])
+    if each.ask_until is not None:
+        screen.say(f"  its people are asked again until {screen.instant(each.ask_until)}")
+    screen.table([(status, people) for status, people in each.people.items() if people])
 
 
 @lists.command("edit")
 def edit_list(
     name: Name,
-    title: Annotated[str | None, typer.Option(help="As readers see it.")] = None,
-    description: Annotated[
-        str | None, typer.Option(help="For the people who work with it.")
+    title: Title = None,
+    description: Description = None,
+    sender: Sender = None,
+    reply_to: ReplyTo = None,
+    layout: Layout = None,
+    language: Language = None,
+    opt_in: Confirming = None,
+    public: Annotated[
+        bool | None, typer.Option("--public/--private", help="Whether it is shown in public.")
     ] = None,
-    sender: Annotated[str | None, typer.Option("--from", help="Its own From mailbox.")] = None,
-    reply_to: Annotated[str | None, typer.Option(help="Its own Reply-To mailbox.")] = None,
 ) -> None:
-    """Change a list's title, description or sender."""
+    """Change a list's settings. An empty value ('') takes a default away."""
     from mailer.usecases.edit_list import edit_list as edit
 
-    given = {"title": title, "description": description, "sender": sender, "reply_to": reply_to}
-    changes = {field: value for field, value in given.items() if value is not None}
+    changes = _given(title, description, sender, reply_to, layout, language, opt_in)
+    if public is not None:
+        changes["public"] = public
     if not changes:
         raise InputError("Nothing is to be changed.", hint="`mailer lists edit --help`")
     with screen.opened() as mailer:
-        edited = edit(name, changes, db=mailer.db)
+        edited = edit(name, changes, db=mailer.db, layouts=mailer.layout)
     if not screen.result(edited):
         screen.say(f"Changed the list “{edited.name}”.")
+
+
+def _given(
+    title: str | None,
+    description: str | None,
+    sender: str | None,
+    reply_to: str | None,
+    layout: str | None,
+    language: str | None,
+    opt_in: OptIn | None,
+) -> dict[str, Any]:
+    """The settings that were named on the command line."""
+    named = {
+        "title": title,
+        "description": description,
+        "sender": sender,
+        "reply_to": reply_to,
+        "layout": layout,
+        "language": language,
+        "opt_in": opt_in,
+    }
+    return {key: value for key, value in named.items() if value is not None}
 
 
 @lists.command("archive")

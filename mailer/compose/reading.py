@@ -14,13 +14,15 @@ from mailer.errors import Fault, InputError
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """What the workspace says about the sender, for layouts and as defaults."""
+    """What the workspace and the list say, for layouts and where an issue is silent."""
 
     organisation: str = ""
     postal_address: str = ""
     site_url: str = ""
     sender: str = ""
     reply_to: str = ""
+    layout: str = ""  # empty: newsroom
+    language: str = ""  # empty: en
 
 
 NOBODY = Brand()
@@ -36,13 +38,17 @@ class Issue:
     layout: Layout
 
 
-def read_layout_name(issue_text: str, *, where: str) -> str:
-    """Returns the name of the layout that an issue wants, whatever else is wrong with it."""
+def read_layout_name(issue_text: str, *, where: str, default: str = "") -> str:
+    """Returns the name of the layout that an issue wants, whatever else is wrong with it.
+
+    ``default`` is the one for an issue that names none.
+    """
     ignored: list[Fault] = []
     halves = split(clean(issue_text, where, ignored), where, ignored)
     lifter = Lifter(where, choose_prefix([issue_text]), ignored)
     front = lifter.lift(halves.front, halves.front_line, yaml=True)
-    return read_front(front.text, front.numbers, where, ignored).layout
+    found = read_front(front.text, front.numbers, where, ignored)
+    return found.where_silent(layout=default).layout
 
 
 def read_issue(
@@ -57,7 +63,7 @@ def read_issue(
     unloaded: tuple[Fault, ...] = ()
     if not isinstance(layout, Layout):
         try:
-            chosen = layout(read_layout_name(issue_text, where=where))
+            chosen = layout(read_layout_name(issue_text, where=where, default=brand.layout))
         except InputError as error:
             unloaded = error.faults
     text = clean(issue_text, where, faults)
@@ -67,6 +73,7 @@ def read_issue(
     lifter = Lifter(where, choose_prefix([text, *words, *said]), faults)
     lifted = lifter.lift(halves.front, halves.front_line, yaml=True)
     front = read_front(lifted.text, lifted.numbers, where, faults)
+    front = front.where_silent(layout=brand.layout, language=brand.language)
     _personal_front(front, lifter, faults)
     body = lifter.lift(halves.body, halves.body_line)
     parts = read_blocks(body, where, faults)

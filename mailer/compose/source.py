@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from ruamel.yaml import YAML
@@ -54,6 +54,17 @@ class Front:
     def line(self, key: str) -> int:
         """Returns the line on which a key stands; 1 when it is not there."""
         return self.lines.get(key, 1)
+
+    def where_silent(self, *, layout: str = "", language: str = "") -> Front:
+        """The same with these defaults in place of what the author did not write."""
+        front = self
+        if layout and "layout" not in self.lines:
+            front = replace(front, layout=layout)
+        if language and "lang" not in self.lines:
+            front = replace(front, lang=language)
+            if "dir" not in self.lines:
+                front = replace(front, dir=_direction(language))
+        return front
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +173,7 @@ def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: li
             )
         )
         language = "en"
-    rtl = language.split("-")[0].lower() in _RTL
-    direction = values.get("dir") or ("rtl" if rtl else "ltr")
+    direction = values.get("dir") or _direction(language)
     if direction not in ("ltr", "rtl"):
         faults.append(
             Fault(f"`dir` is `ltr` or `rtl`, not `{direction}`.", where, lines.get("dir"))
@@ -182,6 +192,10 @@ def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: li
         title=values.get("title", ""),
         lines=lines,
     )
+
+
+def _direction(language: str) -> str:
+    return "rtl" if language.split("-")[0].lower() in _RTL else "ltr"
 
 
 def _day(value: str, line: int | None, where: str, faults: list[Fault]) -> date | None:

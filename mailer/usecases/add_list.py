@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
 from mailer.contacts.headings import slug
 from mailer.errors import InputError, NotFoundError
+from mailer.model.words import OptIn
 from mailer.ports import Clock
 from mailer.store import people
 from mailer.store.database import Database
+from mailer.usecases.edit_list import check_settings
 
 NAME_LIMIT = 100  # characters
 
@@ -24,6 +28,7 @@ class AddedList:
     slug: str
     title: str
     public: bool
+    opt_in: OptIn
 
 
 def add_list(
@@ -31,25 +36,19 @@ def add_list(
     *,
     db: Database,
     clock: Clock,
-    title: str | None = None,
-    description: str = "",
-    private: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    layouts: Callable[[str], object] | None = None,
 ) -> AddedList:
     """Adds a list; its slug, for addresses and List-Id, comes from its name.
 
-    Raises InputError for a name that can't be used or is taken.
+    ``settings`` are those of ``edit_list``; ``layouts`` finds a layout by name, to refuse one
+    that is not there. Raises InputError for a name or a setting that can't be used.
     """
+    checked = check_settings(settings or {}, layouts=layouts)
     with db.write() as connection:
-        make_list(
-            connection,
-            name,
-            at=clock.now(),
-            title=title,
-            description=description,
-            private=private,
-        )
+        make_list(connection, name, at=clock.now(), settings=checked)
         row = people.find_list(connection, name.strip())
-    return AddedList(row.name, row.slug, row.title, bool(row.public))
+    return AddedList(row.name, row.slug, row.title, bool(row.public), OptIn(row.opt_in))
 
 
 def make_list(
@@ -57,9 +56,7 @@ def make_list(
     name: str,
     *,
     at: datetime,
-    title: str | None = None,
-    description: str = "",
-    private: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> int:
     """Adds a list inside the caller's transaction and returns its id. Raises InputError."""
     name = name.strip()
@@ -69,17 +66,16 @@ def make_list(
         raise InputError(
             f"There is a list “{name}” already.", hint=f"`mailer lists show '{name}'` shows it."
         )
-    return people.insert_list(
-        connection,
-        {
-            "name": name,
-            "slug": _free_slug(connection, name),
-            "title": title or name,
-            "description": description,
-            "public": not private,
-            "created_at": at,
-        },
-    )
+    row = {
+        "name": name,
+        "slug": _free_slug(connection, name),
+        "title": name,
+        "description": "",
+        "public": True,
+        "opt_in": OptIn.single,
+        "created_at": at,
+    }
+    return people.insert_list(connection, row | dict(settings or {}))
 
 
 def _exists(connection: Connection, name: str) -> bool:

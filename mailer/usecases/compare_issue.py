@@ -33,7 +33,8 @@ def compare_issue(
         return ()
     issue = issue_at(Path(campaign.folder))
     try:
-        now = file_hashes(issue, layouts=layouts)
+        default = campaign.frozen.get("default_layout", "")
+        now = file_hashes(issue, layouts=layouts, default_layout=default)
         text = issue.files.text(ISSUE_FILE)
     except InputError as error:
         return (str(error),)

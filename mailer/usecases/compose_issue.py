@@ -44,10 +44,13 @@ def compose_from_folder(
     )
 
 
-def file_hashes(issue: IssueFolder, *, layouts: Callable[[str], Folder]) -> dict[str, str]:
+def file_hashes(
+    issue: IssueFolder, *, layouts: Callable[[str], Folder], default_layout: str = ""
+) -> dict[str, str]:
     """A hash of each file that goes into the mail: the issue's own, and the layout's."""
     text = issue.files.text(ISSUE_FILE)
-    layout = read_layout_name(text, where=issue.files.where(ISSUE_FILE))
+    where = issue.files.where(ISSUE_FILE)
+    layout = read_layout_name(text, where=where, default=default_layout)
     folders = {"": issue.files, f"layouts/{layout}/": layouts(layout)}
     return {
         prefix + name: hashlib.sha256(folder.data(name)).hexdigest()[:32]

@@ -27,6 +27,7 @@ from mailer.store.database import Database
 from mailer.usecases.check_issue import check_issue
 from mailer.usecases.compose_issue import ISSUE_FILE, IssueFolder, content_hash, file_hashes
 from mailer.usecases.send_campaign import Schedule
+from mailer.usecases.use_list_defaults import with_list_defaults
 
 _EXAMPLES = 3  # people named, masked, in a fault about a missing value
 
@@ -35,8 +36,6 @@ _EXAMPLES = 3  # people named, masked, in a fault about a missing value
 class SendingPolicy:
     """What the workspace's settings say about sending; frozen with the campaign."""
 
-    sender: str  # From, as a mailbox
-    reply_to: str
     return_path: str  # may hold {token}
     site_url: str
 
@@ -98,10 +97,11 @@ def plan_campaign(
         excluded_lists = [people.find_list(connection, name).id for name in exclude]
         excluded_campaigns = [campaigns.find(connection, name).id for name in not_in]
         fields = people.field_kinds(connection)
+    brand = with_list_defaults(brand, mailing_list)
     report = check_issue(issue, layouts=layouts, brand=brand, fields=fields)
     if report.composed is None or report.errors:
         raise InputError(report.errors)
-    sender, reply_to = _mailboxes(report.composed, mailing_list, sending)
+    sender, reply_to = _mailboxes(report.composed)
     web_key = secrets.token_urlsafe(16)
     web_url = f"{sending.site_url}/w/{web_key}"
     compiled = compile_message(
@@ -118,7 +118,7 @@ def plan_campaign(
         fields=fields,
         blank_ok=blank_ok,
     )
-    files = file_hashes(issue, layouts=layouts)
+    files = file_hashes(issue, layouts=layouts, default_layout=brand.layout)
     content = planning.Content(
         issue=issue.name,
         folder=issue.path,
@@ -134,6 +134,7 @@ def plan_campaign(
             "return_path": sending.return_path or sender.address,
             "message_id_domain": sender.address.rpartition("@")[2],
             "files": files,
+            "default_layout": brand.layout,
             "source": issue.files.text(ISSUE_FILE),
         },
         variants=[
@@ -246,13 +247,9 @@ class _Gaps:
         raise InputError(faults)
 
 
-def _mailboxes(
-    composed: Composed, mailing_list: Any, sending: SendingPolicy
-) -> tuple[Mailbox, Mailbox | None]:
+def _mailboxes(composed: Composed) -> tuple[Mailbox, Mailbox | None]:
     """From and Reply-To: the issue's, else the list's, else the settings'."""
-    front = composed.front
-    sender = front.sender or mailing_list.sender or sending.sender
-    reply_to = front.reply_to or mailing_list.reply_to or sending.reply_to
+    sender, reply_to = composed.front.sender, composed.front.reply_to
     if not sender:
         raise InputError(
             "Nobody is named as the sender.",

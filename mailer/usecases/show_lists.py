@@ -27,6 +27,9 @@ class ShownList:
     reply_to: str | None
     layout: str | None
     language: str | None
+    opt_in: str
+    asked_at: datetime | None  # since when its people are asked again
+    ask_until: datetime | None
     archived_at: datetime | None
     people: Mapping[str, int]
 
@@ -54,6 +57,9 @@ def _shown(row: Row[Any], counted: Mapping[str, int]) -> ShownList:
         reply_to=row.reply_to,
         layout=row.layout,
         language=row.language,
+        opt_in=row.opt_in,
+        asked_at=row.asked_at,
+        ask_until=row.ask_until,
         archived_at=row.archived_at,
         people={status.value: counted.get(status, 0) for status in SubscriptionStatus},
     )

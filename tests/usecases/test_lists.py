@@ -16,7 +16,7 @@ from tests.fakes import FakeClock
 
 
 def test_adds_a_list(db: Database, clock: FakeClock) -> None:
-    added = add_list("Nouvelles de Genève", db=db, clock=clock, private=True)
+    added = add_list("Nouvelles de Genève", db=db, clock=clock, settings={"public": False})
 
     assert (added.slug, added.title, added.public) == (
         "nouvelles-de-geneve",
