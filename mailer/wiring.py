@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +28,7 @@ from mailer.ports import Clock, Fetcher, Folder, Transport
 from mailer.settings import Settings, load_settings
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
-from mailer.usecases.compose_issue import ISSUE_FILE, IssueFolder
+from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
 from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.plan_campaign import SendingPolicy
 from mailer.usecases.render_issue import Rendered
@@ -70,8 +70,9 @@ class Mailer:
         return RejectsFile(self.workspace / "data" / "rejects" / f"{stem}-{moment}.csv")
 
     def issue(self, path: Path) -> IssueFolder:
-        """The issue at a path: its folder, or its ``issue.md``. Raises InputError."""
-        folder = path.parent if path.name == ISSUE_FILE else path
+        """The issue at a path: its folder, or one of its texts. Raises InputError."""
+        text = path.name == ISSUE_FILE or (VARIANT_FILE.match(path.name) and path.is_file())
+        folder = path.parent if text else path
         real = folder.resolve()
         return IssueFolder(real.name, open_folder(folder), str(real))
 
@@ -191,20 +192,27 @@ def shipped_examples() -> Path:
     return shipped("examples")
 
 
-def write_rendered(folder: Path, rendered: Rendered) -> list[str]:
-    """Writes what one reader would get; the pages show the pictures that lie beside them."""
-    pictures = {f"pictures/{picture.name}": picture.data for picture in rendered.pictures}
-    contents = {
-        "email.html": rendered.html,
-        "email.txt": rendered.text,
-        "web.html": rendered.web_page,
-    }
-    for name, text in contents.items():
-        for picture in rendered.pictures:
-            text = text.replace(f"{rendered.site_url}/i/{picture.name}", f"pictures/{picture.name}")
-        contents[name] = text
-    encoded = {name: text.encode("utf-8") for name, text in contents.items()}
-    return write_files(folder, {**encoded, "message.eml": rendered.message, **pictures})
+def write_rendered(folder: Path, rendered: Sequence[Rendered]) -> list[str]:
+    """Writes what readers would get, the first language under the plain names.
+
+    The pages show the pictures that lie beside them.
+    """
+    contents: dict[str, bytes] = {}
+    pictures: dict[str, bytes] = {}
+    for number, one in enumerate(rendered):
+        mark = f".{one.language}" if number else ""
+        pages = {
+            f"email{mark}.html": one.html,
+            f"email{mark}.txt": one.text,
+            f"web{mark}.html": one.web_page,
+        }
+        for name, text in pages.items():
+            for picture in one.pictures:
+                text = text.replace(f"{one.site_url}/i/{picture.name}", f"pictures/{picture.name}")
+            contents[name] = text.encode("utf-8")
+        contents[f"message{mark}.eml"] = one.message
+        pictures |= {f"pictures/{picture.name}": picture.data for picture in one.pictures}
+    return write_files(folder, {**contents, **pictures})
 
 
 def contact_file(

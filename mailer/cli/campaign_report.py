@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mailer.cli import screen
-from mailer.model.words import CampaignState, DeliveryState
+from mailer.model.words import CampaignState, Counts, DeliveryState
 
 if TYPE_CHECKING:
     from mailer.usecases.send_campaign import SendReport
@@ -28,6 +28,16 @@ def document(report: CampaignReport) -> dict[str, Any]:
         "next_try": report.next_due,
         "web_url": report.web_url,
     }
+    if report.variants:
+        found["variants"] = [
+            {
+                "language": each.language,
+                "subject": each.subject,
+                "web_url": each.web_url,
+                **screen.plain(each.counts),
+            }
+            for each in report.variants
+        ]
     return found
 
 
@@ -88,10 +98,18 @@ def print_counts(report: CampaignReport) -> None:
                 for reason, many in report.reasons.get(state, {}).items()
             ]
     screen.table(rows)
+    for each in report.variants:
+        told = [f"{people:,} {state}" for state, people in _states(each.counts)]
+        screen.say(f"  {each.language}: {each.counts.audience:,} people – {', '.join(told)}")
     for reason, reply in report.replies.items():
         screen.say(f"  {reason}: the server said “{reply}”")
     if report.seconds:
         screen.say(f"  on the wire for {report.seconds:,.1f} s, {report.per_second:,.0f} a second")
+
+
+def _states(counts: Counts) -> list[tuple[str, int]]:
+    people = [(state.value, int(getattr(counts, state))) for state in DeliveryState]
+    return [each for each in people if each[1]] or [("planned", 0)]
 
 
 def print_outcome(outcome: SendReport, report: CampaignReport) -> None:

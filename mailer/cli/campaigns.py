@@ -82,6 +82,7 @@ def plan(
             "slug": report.slug,
             "audience": report.audience,
             "variants": report.variants,
+            "languages": report.languages,
             "excluded": report.excluded,
         }
     ):
@@ -98,6 +99,8 @@ def plan(
     screen.say()
     if not report.audience:
         screen.say("Nobody is in the audience: there is nothing to send.")
+    if report.variants > 1:
+        screen.table(list(report.languages.items()))
     screen.say(f"Web version: {report.web_url}")
     screen.say(f"Next: mailer campaigns test {report.slug} --to YOU@example.org")
     screen.say(f"      mailer campaigns send {report.slug}")
@@ -154,8 +157,14 @@ def recipients(
 def test(
     name: Id,
     to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="Who gets the copy.")],
+    as_address: Annotated[
+        str | None, typer.Option("--as", metavar="ADDRESS", help="As this recipient will see it.")
+    ] = None,
+    lang: Annotated[
+        str | None, typer.Option("--lang", metavar="TAG", help="Only this language.")
+    ] = None,
 ) -> None:
-    """Send one marked copy, outside of the ledger. Its links change nothing."""
+    """Send one marked copy a language, outside of the ledger. Its links change nothing."""
     import asyncio
 
     from mailer.usecases.send_test_copy import send_campaign_copy
@@ -165,6 +174,8 @@ def test(
             send_campaign_copy(
                 name,
                 to=to,
+                as_address=as_address,
+                language=lang,
                 db=mailer.db,
                 transport=mailer.transport,
                 keys=mailer.keys,
@@ -176,12 +187,14 @@ def test(
 
 def print_copies(copies: Any) -> None:
     if not screen.result(
-        [{"address": c.address, "accepted": c.accepted, "reply": c.reply} for c in copies]
+        [
+            {"address": c.address, "language": c.language, "accepted": c.accepted, "reply": c.reply}
+            for c in copies
+        ]
     ):
         for copy in copies:
-            screen.say(
-                f"{copy.address}: {'accepted' if copy.accepted else 'NOT accepted'} – {copy.reply}"
-            )
+            what = "accepted" if copy.accepted else "NOT accepted"
+            screen.say(f"{copy.address} ({copy.language}): {what} – {copy.reply}")
     if not all(copy.accepted for copy in copies):
         raise typer.Exit(1)
 

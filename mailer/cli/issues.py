@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,9 @@ Source = Annotated[Path, typer.Argument(metavar="PATH", help="The issue's folder
 ForList = Annotated[
     str | None,
     typer.Option("--list", metavar="NAME", help="With this list's sender, layout and language."),
+]
+InLanguage = Annotated[
+    str | None, typer.Option("--lang", metavar="TAG", help="Only this language of the issue.")
 ]
 
 
@@ -42,8 +45,8 @@ def new(
 
 
 @commands.command()
-def check(path: Source, list_name: ForList = None) -> None:
-    """Say what is wrong with an issue, and where. 1 when there are errors."""
+def check(path: Source, list_name: ForList = None, lang: InLanguage = None) -> None:
+    """Say what is wrong with an issue in all its languages, and where. 1 when there are errors."""
     from mailer.usecases.check_issue import check_issue
     from mailer.usecases.show_fields import show_fields
     from mailer.usecases.use_list_defaults import use_list_defaults
@@ -54,6 +57,7 @@ def check(path: Source, list_name: ForList = None) -> None:
             layouts=mailer.layout,
             brand=use_list_defaults(mailer.brand, list_name, db=mailer.db),
             fields=show_fields(db=mailer.db),
+            language=lang,
         )
     found = {
         "ok": report.ok,
@@ -84,8 +88,12 @@ def render(
         str | None, typer.Option("--as", metavar="ADDRESS", help="As this person would see it.")
     ] = None,
     list_name: ForList = None,
+    lang: InLanguage = None,
 ) -> None:
-    """Write what one reader would get: email.html, email.txt, web.html, message.eml."""
+    """Write what one reader would get: email.html, email.txt, web.html, message.eml.
+
+    Further languages of the issue are written beside them: email.fr.html, and so on.
+    """
     from mailer.usecases.render_issue import render_issue
     from mailer.usecases.use_list_defaults import use_list_defaults
     from mailer.wiring import write_rendered
@@ -94,24 +102,34 @@ def render(
         rendered = render_issue(
             mailer.issue(path),
             as_address=as_address,
+            language=lang,
             db=mailer.db,
             layouts=mailer.layout,
             brand=use_list_defaults(mailer.brand, list_name, db=mailer.db),
             clock=mailer.clock,
         )
         files = write_rendered(out, rendered)
-    sizes = {
+    variants = [_sizes(each) for each in rendered]
+    found = {**variants[0], "files": files, "variants": variants}
+    if not screen.result(found):
+        for each in rendered:
+            screen.say(f"Subject ({each.language}): {each.subject}")
+        screen.table([(file,) for file in files])
+        for sizes in variants:
+            screen.say(
+                f"{sizes['language']}: HTML {sizes['html_bytes'] / 1024:.0f} KB,"
+                f" text {sizes['text_bytes'] / 1024:.0f} KB,"
+                f" message {sizes['message_bytes'] / 1024:.0f} KB"
+            )
+
+
+def _sizes(rendered: Any) -> dict[str, Any]:
+    return {
+        "language": rendered.language,
         "html_bytes": len(rendered.html.encode()),
         "text_bytes": len(rendered.text.encode()),
         "message_bytes": len(rendered.message),
     }
-    if not screen.result({**sizes, "files": files}):
-        screen.say(f"Subject: {rendered.subject}")
-        screen.table([(file,) for file in files])
-        screen.say(
-            f"HTML {sizes['html_bytes'] / 1024:.0f} KB, text {sizes['text_bytes'] / 1024:.0f} KB,"
-            f" message {sizes['message_bytes'] / 1024:.0f} KB"
-        )
 
 
 @commands.command()
@@ -122,8 +140,9 @@ def test(
         str | None, typer.Option("--as", metavar="ADDRESS", help="As this person would see it.")
     ] = None,
     list_name: ForList = None,
+    lang: InLanguage = None,
 ) -> None:
-    """Send one marked copy; no plan is needed, and its links change nothing."""
+    """Send one marked copy a language; no plan is needed, and its links change nothing."""
     import asyncio
 
     from mailer.usecases.send_test_copy import send_issue_copy
@@ -135,6 +154,7 @@ def test(
                 mailer.issue(path),
                 to=to,
                 as_address=as_address,
+                language=lang,
                 db=mailer.db,
                 layouts=mailer.layout,
                 brand=use_list_defaults(mailer.brand, list_name, db=mailer.db),

@@ -21,6 +21,7 @@ from mailer.compose.css import troubles_of
 from mailer.compose.dates import day_in_words
 from mailer.compose.filling import Filled, Filler
 from mailer.compose.inline import MARK, inline_styles, parse, serialise
+from mailer.compose.languages import Offered
 from mailer.compose.layout import Layout
 from mailer.compose.mjml import (
     EngineError,
@@ -32,7 +33,7 @@ from mailer.compose.mjml import (
 )
 from mailer.compose.mjml_check import Inspection, inspect
 from mailer.compose.options import Gallery
-from mailer.compose.reading import NOBODY, Brand, Issue, read_issue, read_layout_name
+from mailer.compose.reading import ALONE, NOBODY, Brand, Issue, Variants, read_issue
 from mailer.compose.source import Front
 from mailer.compose.templates import MARKED, MARKUP, TEXT, Source
 from mailer.compose.text import tidy
@@ -40,10 +41,18 @@ from mailer.compose.web import web_version
 from mailer.errors import Fault, InputError
 from mailer.model.words import Rendition, SlotKind
 
-__all__ = ["Brand", "Composed", "Front", "compose_issue", "read_layout_name"]
+__all__ = ["Brand", "Composed", "Front", "Variants", "compose_issue"]
 
 # What a layout's templates may say about the reader and the campaign; values, per person.
-BUILT_IN = ("unsubscribe_url", "preferences_url", "web_url", "email", "list", "campaign")
+BUILT_IN = (
+    "unsubscribe_url",
+    "preferences_url",
+    "web_url",
+    "web_home",
+    "email",
+    "list",
+    "campaign",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,12 @@ class Composed:
     where: str = ""  # the issue's path, for people
     source: str = ""  # the issue as it was written, so that a finding can name its line
     picture_urls: frozenset[str] = frozenset()
+    others: tuple[Offered, ...] = ()  # the other languages of the issue
+
+    @property
+    def offered(self) -> Offered:
+        """The language that this is written in, and the readers that it is for."""
+        return Offered(self.front.lang, self.front.also_for)
 
 
 def compose_issue(
@@ -67,20 +82,22 @@ def compose_issue(
     layout: Layout | Callable[[str], Layout],
     picture_url: Callable[[str], str],
     brand: Brand = NOBODY,
+    variants: Variants = ALONE,
 ) -> Composed:
     """Renders an issue once, for everybody; raises InputError with every fault that was found.
 
     ``where`` is the issue's path for people. ``read_picture`` gives the bytes of a file in the
     issue's folder, ``picture_url`` the address of a prepared picture by its content name.
-    ``layout`` is a loaded layout, or loads the one that the front matter names.
+    ``layout`` is a loaded layout, or loads the one that the front matter names. ``variants`` says
+    which language this is, and which others there are.
     """
     faults: list[Fault] = []
-    issue = read_issue(issue_text, where, layout, brand, faults)
+    issue = read_issue(issue_text, where, layout, brand, faults, variants)
     gallery = Gallery(read_picture, picture_url)
     filled = Filler(issue, gallery, faults).fill()
     if faults:
         raise InputError(sorted(faults, key=lambda fault: (fault.file or "", fault.line or 0)))
-    rendition = _Renderer(issue, gallery, brand).render(filled)
+    rendition = _Renderer(issue, gallery, brand, variants.others).render(filled)
     return Composed(
         issue.front,
         rendition,
@@ -88,17 +105,21 @@ def compose_issue(
         where=where,
         source=issue_text,
         picture_urls=frozenset(picture_url(each.name) for each in rendition.pictures),
+        others=variants.others,
     )
 
 
 class _Renderer:
     """Fills the templates of one issue, runs engine and inliner, and writes both parts."""
 
-    def __init__(self, issue: Issue, gallery: Gallery, brand: Brand) -> None:
+    def __init__(
+        self, issue: Issue, gallery: Gallery, brand: Brand, others: tuple[Offered, ...]
+    ) -> None:
         self.front = issue.front
         self.layout = issue.layout
         self.lifter = issue.lifter
         self.gallery = gallery
+        self.others = others
         self.built_in = {
             name: self.lifter.take(SlotKind.value, name, 0, file=self.layout.document.file)
             for name in BUILT_IN
@@ -106,7 +127,18 @@ class _Renderer:
         self.common: dict[str, Any] = {
             **self.built_in,
             "t": self.layout.theme,
-            "issue": _issue_values(issue.front),
+            "issue": {
+                **_issue_values(issue.front),
+                "languages": [
+                    {
+                        "tag": each.tag,
+                        "dir": each.dir,
+                        "name": each.name,
+                        "url": f"{self.built_in['web_home']}/{each.tag}",
+                    }
+                    for each in others
+                ],
+            },
             "organisation": brand.organisation,
             "postal_address": brand.postal_address,
             "site_url": brand.site_url,
@@ -190,7 +222,9 @@ class _Renderer:
                 or [Fault(f"The MJML engine can't render this: {error}.", file)]
             ) from error
         sentinels = frozenset(self.lifter.slots)
-        return serialise(root), serialise(web_version(page, is_sentinel=sentinels))
+        return serialise(root), serialise(
+            web_version(page, is_sentinel=sentinels, languages=self.common["issue"]["languages"])
+        )
 
     def _root(self, markup: str) -> etree._Element:
         root = parse(run_engine(markup))

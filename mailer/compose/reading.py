@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from mailer.compose.directives import Part, read_blocks
+from mailer.compose.languages import Offered
 from mailer.compose.layout import Layout
-from mailer.compose.lifting import Lifter, check_nesting, choose_prefix
+from mailer.compose.lifting import Lifted, Lifter, check_nesting, choose_prefix
 from mailer.compose.source import Front, clean, read_front, split
 from mailer.errors import Fault, InputError
 
@@ -38,17 +39,45 @@ class Issue:
     layout: Layout
 
 
-def read_layout_name(issue_text: str, *, where: str, default: str = "") -> str:
-    """Returns the name of the layout that an issue wants, whatever else is wrong with it.
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """What one language of an issue knows of the others.
 
-    ``default`` is the one for an issue that names none.
+    ``language`` is what the file's name says, or None; ``shared`` are values of issue.md that
+    stand in for what this file leaves out; ``others`` are the other languages, the default first.
     """
+
+    language: str | None = None
+    shared: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[Offered, ...] = ()
+
+
+ALONE = Variants()
+
+
+def read_heading(
+    issue_text: str, *, where: str, brand: Brand = NOBODY, variants: Variants = ALONE
+) -> Front:
+    """Returns the front matter of an issue, whatever else is wrong with it."""
     ignored: list[Fault] = []
     halves = split(clean(issue_text, where, ignored), where, ignored)
     lifter = Lifter(where, choose_prefix([issue_text]), ignored)
-    front = lifter.lift(halves.front, halves.front_line, yaml=True)
-    found = read_front(front.text, front.numbers, where, ignored)
-    return found.where_silent(layout=default).layout
+    lifted = lifter.lift(halves.front, halves.front_line, yaml=True)
+    return _front(lifted, lifter, brand, variants, ignored)
+
+
+def _front(
+    lifted: Lifted, lifter: Lifter, brand: Brand, variants: Variants, faults: list[Fault]
+) -> Front:
+    """Reads the front matter; what it does not say, issue.md says, else the list."""
+    return read_front(
+        lifted.text,
+        lifted.numbers,
+        lifter.where,
+        faults,
+        language=variants.language,
+        defaults={"layout": brand.layout, "lang": brand.language, **variants.shared},
+    )
 
 
 def read_issue(
@@ -57,13 +86,16 @@ def read_issue(
     layout: Layout | Callable[[str], Layout],
     brand: Brand,
     faults: list[Fault],
+    variants: Variants = ALONE,
 ) -> Issue:
     """Reads front matter and blocks; raises when there is no layout to go on with."""
     chosen = layout if isinstance(layout, Layout) else None
     unloaded: tuple[Fault, ...] = ()
     if not isinstance(layout, Layout):
         try:
-            chosen = layout(read_layout_name(issue_text, where=where, default=brand.layout))
+            chosen = layout(
+                read_heading(issue_text, where=where, brand=brand, variants=variants).layout
+            )
         except InputError as error:
             unloaded = error.faults
     text = clean(issue_text, where, faults)
@@ -72,8 +104,7 @@ def read_issue(
     said = (brand.organisation, brand.postal_address, brand.site_url, brand.sender, brand.reply_to)
     lifter = Lifter(where, choose_prefix([text, *words, *said]), faults)
     lifted = lifter.lift(halves.front, halves.front_line, yaml=True)
-    front = read_front(lifted.text, lifted.numbers, where, faults)
-    front = front.where_silent(layout=brand.layout, language=brand.language)
+    front = _front(lifted, lifter, brand, variants, faults)
     _personal_front(front, lifter, faults)
     body = lifter.lift(halves.body, halves.body_line)
     parts = read_blocks(body, where, faults)

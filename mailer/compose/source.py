@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from mailer.compose.languages import WELL_FORMED, direction
 from mailer.compose.names import did_you_mean
 from mailer.errors import Fault
 
@@ -27,11 +28,12 @@ KEYS = (
     "from",
     "reply_to",
     "title",
+    "also_for",
 )
-_RTL = {"ar", "arc", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"}
+# What a language variant takes from issue.md when it does not say it itself.
+_SHARED = ("layout", "date", "contact", "from", "reply_to")
 # Everything below U+0020 but tab and line feed, DEL, the C1 controls, and lone surrogates.
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")  # RFC 5646, well-formed
 _FENCE = re.compile(r"---[ \t]*\Z")
 
 
@@ -49,22 +51,18 @@ class Front:
     sender: str = ""  # `from`, which is a word of Python
     reply_to: str = ""
     title: str = ""
+    also_for: tuple[str, ...] = ()  # languages whose readers get this variant, too
+    written: Mapping[str, str] = field(default_factory=dict)  # every value as the author wrote it
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def line(self, key: str) -> int:
         """Returns the line on which a key stands; 1 when it is not there."""
         return self.lines.get(key, 1)
 
-    def where_silent(self, *, layout: str = "", language: str = "") -> Front:
-        """The same with these defaults in place of what the author did not write."""
-        front = self
-        if layout and "layout" not in self.lines:
-            front = replace(front, layout=layout)
-        if language and "lang" not in self.lines:
-            front = replace(front, lang=language)
-            if "dir" not in self.lines:
-                front = replace(front, dir=_direction(language))
-        return front
+    @property
+    def shared(self) -> Mapping[str, str]:
+        """What the other languages of the issue take over from this one."""
+        return {key: self.written[key] for key in _SHARED if self.written.get(key)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +123,20 @@ def split(text: str, where: str, faults: list[Fault]) -> Split:
     return Split("", start + 2, "", start + 2)
 
 
-def read_front(text: str, numbers: tuple[int, ...], where: str, faults: list[Fault]) -> Front:
-    """Reads the front matter; ``numbers`` gives the author's line for each line of ``text``."""
+def read_front(
+    text: str,
+    numbers: tuple[int, ...],
+    where: str,
+    faults: list[Fault],
+    *,
+    language: str | None = None,
+    defaults: Mapping[str, str] | None = None,
+) -> Front:
+    """Reads the front matter; ``numbers`` gives the author's line for each line of ``text``.
+
+    ``language`` is what the file's name says, if it says one; ``defaults`` are the values that
+    stand in for what this front matter leaves out.
+    """
     values: dict[str, str] = {}
     lines: dict[str, int] = {}
     before = len(faults)
@@ -148,7 +158,21 @@ def read_front(text: str, numbers: tuple[int, ...], where: str, faults: list[Fau
         else:
             values[key] = "" if str(value.tag).endswith(":null") else value.value.strip()
             lines[key] = line
-    return _front(values, lines, where, faults)
+    written = values.get("lang", "")
+    if language and written and written.lower() != language.lower():
+        faults.append(
+            Fault(
+                f"The file's name says `{language}`, and its `lang` is `{written[:40]}`.",
+                where,
+                lines["lang"],
+                f"Call the file `issue.{written[:40]}.md`, or write `lang: {language}`.",
+            )
+        )
+    named = {"lang": language} if language else {}
+    filled = {"lang": "en"}
+    for each in (defaults or {}, named, values):  # a key without a value says nothing
+        filled |= {key: value for key, value in each.items() if value}
+    return _front(filled, lines, where, faults)
 
 
 def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: list[Fault]) -> Front:
@@ -162,40 +186,39 @@ def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: li
                 "The issue has no subject.", where, lines.get("subject", 1), "Write `subject: …`."
             )
         )
-    language = values.get("lang") or "en"
-    if not _LANGUAGE.match(language):
-        faults.append(
-            Fault(
-                f"`{language}` is no language.",
-                where,
-                lines.get("lang"),
-                "Write a tag such as `en`, `fr` or `pt-BR`.",
-            )
-        )
+    language = values["lang"]
+    if not _is_language(language, lines.get("lang"), where, faults):
         language = "en"
-    direction = values.get("dir") or _direction(language)
-    if direction not in ("ltr", "rtl"):
-        faults.append(
-            Fault(f"`dir` is `ltr` or `rtl`, not `{direction}`.", where, lines.get("dir"))
-        )
-        direction = "ltr"
+    side = values.get("dir") or direction(language)
+    if side not in ("ltr", "rtl"):
+        faults.append(Fault(f"`dir` is `ltr` or `rtl`, not `{side}`.", where, lines.get("dir")))
+        side = "ltr"
+    also = values.get("also_for", "").replace(",", " ").split()
     return Front(
         subject=values.get("subject", ""),
         preheader=values.get("preheader", ""),
         layout=values.get("layout") or "newsroom",
         lang=language,
-        dir=direction,
+        dir=side,
         date=_day(values.get("date", ""), lines.get("date"), where, faults),
         contact=values.get("contact", ""),
         sender=values.get("from", ""),
         reply_to=values.get("reply_to", ""),
         title=values.get("title", ""),
+        also_for=tuple(
+            tag for tag in also if _is_language(tag, lines.get("also_for"), where, faults)
+        ),
+        written=values,
         lines=lines,
     )
 
 
-def _direction(language: str) -> str:
-    return "rtl" if language.split("-")[0].lower() in _RTL else "ltr"
+def _is_language(tag: str, line: int | None, where: str, faults: list[Fault]) -> bool:
+    if WELL_FORMED.match(tag):
+        return True
+    hint = "Write a tag such as `en`, `fr` or `pt-BR`."
+    faults.append(Fault(f"`{tag[:40]}` is no language.", where, line, hint))
+    return False
 
 
 def _day(value: str, line: int | None, where: str, faults: list[Fault]) -> date | None:

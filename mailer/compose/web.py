@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 
 from lxml import etree
@@ -9,8 +10,16 @@ from lxml import etree
 _METAS = (("robots", "noindex"), ("referrer", "no-referrer"))
 
 
-def web_version(root: etree._Element, *, is_sentinel: frozenset[str]) -> etree._Element:
-    """Returns a copy of the mail's document for the web; sentinels stay."""
+def web_version(
+    root: etree._Element,
+    *,
+    is_sentinel: frozenset[str],
+    languages: Sequence[Mapping[str, str]] = (),
+) -> etree._Element:
+    """Returns a copy of the mail's document for the web; sentinels stay.
+
+    ``languages`` are the other languages of the issue: ``tag``, ``dir``, ``name`` and ``url``.
+    """
     page = deepcopy(root)
     for comment in list(page.iter(etree.Comment)):
         if (comment.text or "").strip() not in is_sentinel:
@@ -25,7 +34,29 @@ def web_version(root: etree._Element, *, is_sentinel: frozenset[str]) -> etree._
     if head is not None:
         for name, content in _METAS:
             head.append(etree.Element("meta", name=name, content=content))
+        for each in languages:
+            link = etree.SubElement(head, "link", rel="alternate", href=each["url"])
+            link.set("hreflang", each["tag"])
+    if languages:
+        _offer(page, languages)
     return page
+
+
+def _offer(page: etree._Element, languages: Sequence[Mapping[str, str]]) -> None:
+    """Links to the other languages, unless the layout has done so itself."""
+    body = page.find("body")
+    shown = {link.get("href") for link in page.iter("a")}
+    if body is None or shown.issuperset(each["url"] for each in languages):
+        return
+    # Its own colours, both of them: what stands around it is the layout's, light or dark.
+    bar = etree.Element("nav", style="padding:12px;background:#fff;color:#000;text-align:center")
+    for each in languages:
+        link = etree.SubElement(bar, "a", href=each["url"], lang=each["tag"], dir=each["dir"])
+        link.set("hreflang", each["tag"])
+        link.set("style", "display:inline-block;padding:12px;color:#00e;font:16px sans-serif")
+        link.text = each["name"]
+        link.tail = " "
+    body.insert(0, bar)
 
 
 def with_class(root: etree._Element, css_class: str) -> list[etree._Element]:

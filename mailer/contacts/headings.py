@@ -19,7 +19,17 @@ MEANINGS = (ADDRESS, LANGUAGE, STATUS)  # columns that are not fields
 
 # Names that a template already knows; a person's field of that name could never be read.
 RESERVED = frozenset(
-    {"list", "campaign", "unsubscribe_url", "preferences_url", "web_url", "true", "false", "none"}
+    {
+        "list",
+        "campaign",
+        "unsubscribe_url",
+        "preferences_url",
+        "web_url",
+        "web_home",
+        "true",
+        "false",
+        "none",
+    }
     | {"and", "or", "not", "in", "is", "if", "else", "for"}
 )
 

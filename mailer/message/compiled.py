@@ -299,6 +299,7 @@ def compile_message(
             "list": letterhead.list_name,
             "campaign": letterhead.campaign,
             "web_url": letterhead.web_url,
+            "web_home": letterhead.web_home or letterhead.web_url,
         },
         language=rendition.language,
         blank_ok=blank_ok,

@@ -34,6 +34,7 @@ class Letterhead:
     list_id: str = ""  # such as news.example.org
     campaign: str = ""
     web_url: str = ""
+    web_home: str = ""  # the same without a language, if that is another address
     feedback_id: str = ""
     bulk: bool = True
     mark: str = ""

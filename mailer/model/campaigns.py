@@ -57,7 +57,7 @@ class Variant(SQLModel, table=True):
 class Draft(SQLModel, table=True):
     """The web version of a test copy; its address is as random as a campaign's, and expires."""
 
-    key: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)  # of another language than the default: key/language
     language: str
     web_page: str
     expires_at: datetime

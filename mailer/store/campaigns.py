@@ -130,20 +130,54 @@ def recipients(
         )
 
 
-def sample_fields(connection: Connection, campaign_id: int, address: str | None) -> dict[str, Any]:
-    """The fields of one recipient as they were planned: of that address, else of the first.
+def variant_of(connection: Connection, campaign_id: int, address: str) -> int:
+    """The variant that a recipient gets. Raises NotFoundError for nobody of the audience."""
+    row = connection.execute(
+        text(
+            "SELECT d.variant_id FROM snapshot s JOIN delivery d"
+            " ON d.campaign_id = s.campaign_id AND d.position = s.position"
+            " WHERE s.campaign_id = :c AND lower(s.address) = lower(:address)"
+            " ORDER BY s.position LIMIT 1"
+        ),
+        {"c": campaign_id, "address": address},
+    ).first()
+    if row is None:
+        raise NotFoundError(f"{address} is not waiting in this campaign's audience.")
+    return int(row.variant_id)
+
+
+def variant_counts(connection: Connection, campaign_id: int) -> dict[int, dict[str, int]]:
+    """For each variant, how many deliveries stand in each state."""
+    rows = connection.execute(
+        text(
+            "SELECT variant_id, state, count(*) AS people FROM delivery"
+            " WHERE campaign_id = :c GROUP BY variant_id, state"
+        ),
+        {"c": campaign_id},
+    )
+    found: dict[int, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(row.variant_id, {})[row.state] = row.people
+    return found
+
+
+def sample_fields(
+    connection: Connection, campaign_id: int, variant_id: int, address: str | None
+) -> dict[str, Any]:
+    """The fields of one recipient of a variant as they were planned: of that address, else any.
 
     Raises NotFoundError when that address is not in the audience.
     """
-    where: str = ""
-    values: dict[str, object] = {"c": campaign_id}
-    if address is not None:
-        where, values = " AND lower(address) = lower(:address)", {**values, "address": address}
+    where = " AND lower(s.address) = lower(:address)" if address is not None else ""
+    values = {"c": campaign_id, "variant": variant_id, "address": address}
     row = connection.execute(
         text(
-            f"SELECT fields FROM snapshot WHERE campaign_id = :c{where} ORDER BY position LIMIT 1"
+            "SELECT s.fields FROM snapshot s JOIN delivery d"
+            " ON d.campaign_id = s.campaign_id AND d.position = s.position"
+            f" WHERE s.campaign_id = :c AND d.variant_id = :variant{where}"
+            " ORDER BY s.position LIMIT 1"
         ),
-        values,
+        values if address is not None else {"c": campaign_id, "variant": variant_id},
     ).first()
     if row is None and address is not None:
         raise NotFoundError(f"{address} is not waiting in this campaign's audience.")

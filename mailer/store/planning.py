@@ -241,23 +241,29 @@ def keep_draft(
     db: Database,
     *,
     key: str,
-    language: str,
-    web_page: str,
+    pages: Sequence[tuple[str, str]],
     pictures: Sequence[Picture],
     now: datetime,
     lifetime: timedelta,
 ) -> None:
-    """Keeps the web version of a test copy for a while; drafts past their time are removed."""
+    """Keeps the web versions of a test copy for a while; drafts past their time are removed.
+
+    ``pages`` are languages with their web page, the default first. The default has the key
+    itself, another language the key, a slash and its tag: no address leads to that by accident.
+    """
     with db.write() as connection:
         connection.execute(delete(Draft).where(col(Draft.expires_at) < now))
         connection.execute(
             insert(Draft),
-            {
-                "key": key,
-                "language": language,
-                "web_page": web_page,
-                "expires_at": now + lifetime,
-            },
+            [
+                {
+                    "key": f"{key}/{language.lower()}" if number else key,
+                    "language": language,
+                    "web_page": web_page,
+                    "expires_at": now + lifetime,
+                }
+                for number, (language, web_page) in enumerate(pages)
+            ],
         )
         _keep_pictures(connection, pictures)
 

@@ -18,9 +18,10 @@ _PAGES = (
     " WHERE c.web_key = :key AND c.state <> 'planning'"
 )
 _FIRST_PAGE = text(_PAGES + " ORDER BY v.id LIMIT 1")
-_PAGE = text(_PAGES + " AND v.language = :language ORDER BY v.id LIMIT 1")
+_PAGE = text(_PAGES + " AND lower(v.language) = lower(:language) ORDER BY v.id LIMIT 1")
 _DRAFT = text(
-    "SELECT language, web_page FROM draft WHERE key = :key AND expires_at > :now"
+    "SELECT language, web_page FROM draft WHERE expires_at > :now AND (key = :other"
+    " OR key = :key AND (:language = '' OR lower(language) = :language))"
 ).bindparams(bindparam("now", type_=UTCDateTime()))
 _LETTER = text(
     "SELECT c.list_id, l.title, (SELECT v.language FROM variant v WHERE v.id = COALESCE("
@@ -109,9 +110,13 @@ def web_page(connection: Connection, key: str, language: str | None) -> WebPage 
     return None if row is None else WebPage(row.language, row.web_page)
 
 
-def draft_page(connection: Connection, key: str, now: datetime) -> WebPage | None:
-    """The page of a test copy whose time is not over."""
-    row = connection.execute(_DRAFT, {"key": key, "now": now}).first()
+def draft_page(
+    connection: Connection, key: str, language: str | None, now: datetime
+) -> WebPage | None:
+    """The page of a test copy whose time is not over; without a language, its first."""
+    wanted = (language or "").lower()
+    asked = {"key": key, "other": f"{key}/{wanted}", "language": wanted, "now": now}
+    row = connection.execute(_DRAFT, asked).first()
     return None if row is None else WebPage(row.language, row.web_page, draft=True)
 
 

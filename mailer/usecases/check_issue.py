@@ -17,11 +17,14 @@ from mailer.usecases.compose_issue import IssueFolder, compose_from_folder
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a check found. ``composed`` is None when the issue can't even be rendered."""
+    """What a check found. ``variants`` are the issue's languages, the default first.
+
+    There is none when the issue can't even be rendered.
+    """
 
     errors: Sequence[Fault]
     warnings: Sequence[Fault]
-    composed: Composed | None
+    variants: Sequence[Composed]
 
     @property
     def ok(self) -> bool:
@@ -34,20 +37,26 @@ def check_issue(
     layouts: Callable[[str], Folder],
     brand: Brand,
     fields: Mapping[str, FieldKind],
+    language: str | None = None,
 ) -> CheckReport:
-    """Composes and checks; faults are gathered, never raised one by one.
+    """Composes and checks every language; faults are gathered, never raised one by one.
 
-    ``fields`` are the workspace's: a merge expression that reads another name is an error.
+    ``fields`` are the workspace's: a merge expression that reads another name is an error. With
+    ``language``, only that one is looked at; NotFoundError when the issue is not written in it.
     """
     try:
-        composed = compose_from_folder(issue, layouts=layouts, brand=brand)
+        variants = compose_from_folder(issue, layouts=layouts, brand=brand, language=language)
     except InputError as error:
-        return CheckReport(error.faults, (), None)
-    rendition = composed.rendition
-    errors = list(merge.check(rendition.slots, fields, language=rendition.language))
-    if not errors:
-        errors += merge.check_web(rendition.slots, rendition.web_html, language=rendition.language)
-    findings = check(composed)
-    return CheckReport(
-        (*errors, *findings.errors), (*composed.warnings, *findings.warnings), composed
-    )
+        return CheckReport(error.faults, (), ())
+    errors: list[Fault] = []
+    warnings: list[Fault] = []
+    for composed in variants:
+        rendition = composed.rendition
+        wrong = list(merge.check(rendition.slots, fields, language=rendition.language))
+        if not wrong:
+            document = rendition.web_html
+            wrong = merge.check_web(rendition.slots, document, language=rendition.language)
+        findings = check(composed)
+        errors += [*wrong, *findings.errors]
+        warnings += [*composed.warnings, *findings.warnings]
+    return CheckReport(tuple(errors), tuple(dict.fromkeys(warnings)), variants)

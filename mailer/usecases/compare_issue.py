@@ -10,7 +10,7 @@ from mailer.errors import InputError
 from mailer.ports import Folder
 from mailer.store import campaigns
 from mailer.store.database import Database
-from mailer.usecases.compose_issue import ISSUE_FILE, IssueFolder, file_hashes
+from mailer.usecases.compose_issue import ISSUE_FILE, IssueFolder, file_hashes, sources
 
 _MOST = 30  # lines shown
 
@@ -35,22 +35,33 @@ def compare_issue(
     try:
         default = campaign.frozen.get("default_layout", "")
         now = file_hashes(issue, layouts=layouts, default_layout=default)
-        text = issue.files.text(ISSUE_FILE)
+        texts = sources(issue)
     except InputError as error:
         return (str(error),)
-    return [*_diff(campaign.frozen["source"], text), *_files(campaign.frozen["files"], now)]
-
-
-def _diff(before: str, after: str) -> list[str]:
+    frozen = campaign.frozen
+    before = frozen.get("sources") or {ISSUE_FILE: frozen["source"]}  # of an earlier version
     lines = [
         line
+        for name in sorted({*before, *texts})
+        for line in _diff(name, before.get(name, ""), texts.get(name, ""))
+    ]
+    more = [f"… and {len(lines) - _MOST} lines more"] if len(lines) > _MOST else []
+    return [*lines[:_MOST], *more, *_files(frozen["files"], now, told={*before, *texts})]
+
+
+def _diff(name: str, before: str, after: str) -> list[str]:
+    return [
+        f"{name}: {line}"
         for line in difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
         if not line.startswith(("---", "+++"))
     ]
-    more = [f"… and {len(lines) - _MOST} lines more"] if len(lines) > _MOST else []
-    return [*(f"{ISSUE_FILE}: {line}" for line in lines[:_MOST]), *more]
 
 
-def _files(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    return [f"{name} has changed" for name in sorted(changed - {ISSUE_FILE})]
+def _files(before: Mapping[str, str], after: Mapping[str, str], *, told: set[str]) -> list[str]:
+    lines = []
+    for name in sorted((before.keys() | after.keys()) - told):
+        if name not in before:
+            lines.append(f"{name} is new")
+        elif before[name] != after.get(name):
+            lines.append(f"{name} {'has changed' if name in after else 'is gone'}")
+    return lines

@@ -1,18 +1,24 @@
-"""Composes the issue that lies in a folder, with the layout that it names."""
+"""Composes the issue that lies in a folder, in each of its languages, with the layout it names."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from mailer import __version__
-from mailer.compose.compose import Composed, compose_issue
-from mailer.compose.layout import load_layout
-from mailer.compose.reading import Brand, read_layout_name
+from mailer.compose.compose import Composed, Front, Variants, compose_issue
+from mailer.compose.languages import Offered, choose
+from mailer.compose.layout import Layout, load_layout
+from mailer.compose.reading import Brand, read_heading
+from mailer.errors import Fault, InputError, NotFoundError
 from mailer.ports import Folder
 
 ISSUE_FILE = "issue.md"
+# Any name that looks like a language of the issue, so that a wrong tag is told and not left out.
+VARIANT_FILE = re.compile(r"issue\.([^./]+)\.md\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,34 +30,132 @@ class IssueFolder:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One language of an issue, as far as its front matter tells."""
+
+    file: str
+    text: str
+    where: str
+    front: Front
+    variants: Variants
+
+    @property
+    def offered(self) -> Offered:
+        return Offered(self.front.lang, self.front.also_for)
+
+
 def compose_from_folder(
     issue: IssueFolder,
     *,
     layouts: Callable[[str], Folder],
     brand: Brand,
-) -> Composed:
-    """Reads and renders the issue once, for everybody.
+    language: str | None = None,
+) -> tuple[Composed, ...]:
+    """Renders every language of the issue once, for everybody; that of ``issue.md`` comes first.
 
-    Raises InputError with every fault that was found, each with file and line.
+    With ``language``, only that one. Raises InputError with every fault that was found, each with
+    file and line, and NotFoundError when the issue is not written in ``language``.
     """
-    return compose_issue(
-        issue.files.text(ISSUE_FILE),
-        where=issue.files.where(ISSUE_FILE),
-        read_picture=issue.files.data,
-        layout=lambda name: load_layout(layouts(name), name=name),
-        picture_url=lambda name: f"{brand.site_url}/i/{name}",
-        brand=brand,
+
+    @cache
+    def loaded(name: str) -> Layout:
+        return load_layout(layouts(name), name=name)
+
+    faults: list[Fault] = []
+    sheets = read_sheets(issue, brand, faults)
+    composed = []
+    for sheet in sheets if language is None else [_in(language, sheets)]:
+        try:
+            composed.append(
+                compose_issue(
+                    sheet.text,
+                    where=sheet.where,
+                    read_picture=issue.files.data,
+                    layout=loaded,
+                    picture_url=lambda name: f"{brand.site_url}/i/{name}",
+                    brand=brand,
+                    variants=sheet.variants,
+                )
+            )
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(dict.fromkeys(faults))
+    return tuple(composed)
+
+
+def read_sheets(issue: IssueFolder, brand: Brand, faults: list[Fault]) -> Sequence[Sheet]:
+    """The languages of an issue, ``issue.md`` first; two files in one language are a fault."""
+    found: list[Sheet] = []
+    shared: Mapping[str, str] = {}
+    for file, tag in _files(issue.files):
+        text, where = issue.files.text(file), issue.files.where(file)
+        variants = Variants(tag, shared)
+        front = read_heading(text, where=where, brand=brand, variants=variants)
+        shared = shared or front.shared
+        twin = next((one for one in found if one.front.lang.lower() == front.lang.lower()), None)
+        if twin is None:
+            found.append(Sheet(file, text, where, front, variants))
+        else:
+            message = f"{twin.file} is in the language `{front.lang}` already."
+            hint = "Give each file its own `lang`."
+            faults.append(Fault(message, where, front.line("lang"), hint, rule="languages"))
+    return [
+        Sheet(
+            one.file,
+            one.text,
+            one.where,
+            one.front,
+            Variants(
+                one.variants.language,
+                one.variants.shared,
+                tuple(each.offered for each in found if each is not one),
+            ),
+        )
+        for one in found
+    ]
+
+
+def _files(files: Folder) -> Iterator[tuple[str, str | None]]:
+    yield ISSUE_FILE, None
+    for name in files.names():
+        if found := VARIANT_FILE.match(name):
+            yield name, found[1]
+
+
+def _in(language: str, sheets: Sequence[Sheet]) -> Sheet:
+    for sheet in sheets:
+        if sheet.front.lang.lower() == language.lower():
+            return sheet
+    known = ", ".join(sheet.front.lang for sheet in sheets)
+    raise NotFoundError(
+        f"The issue is not written in `{language[:40]}`.", hint=f"It is in {known}."
     )
+
+
+def variant_for(language: str | None, composed: Sequence[Composed]) -> int:
+    """The number of the variant that a reader of a language gets."""
+    return choose(language, [one.offered for one in composed])
+
+
+def web_address(home: str, composed: Composed) -> str:
+    """The web version's address: with its language when the issue has several."""
+    return f"{home}/{composed.front.lang}" if composed.others else home
+
+
+def sources(issue: IssueFolder) -> dict[str, str]:
+    """The text of the issue in each of its languages, by the file's name."""
+    return {file: issue.files.text(file) for file, _ in _files(issue.files)}
 
 
 def file_hashes(
     issue: IssueFolder, *, layouts: Callable[[str], Folder], default_layout: str = ""
 ) -> dict[str, str]:
-    """A hash of each file that goes into the mail: the issue's own, and the layout's."""
-    text = issue.files.text(ISSUE_FILE)
-    where = issue.files.where(ISSUE_FILE)
-    layout = read_layout_name(text, where=where, default=default_layout)
-    folders = {"": issue.files, f"layouts/{layout}/": layouts(layout)}
+    """A hash of each file that goes into the mail: the issue's own, and its layouts'."""
+    brand = Brand(layout=default_layout)
+    names = {sheet.front.layout for sheet in read_sheets(issue, brand, [])}
+    folders = {"": issue.files, **{f"layouts/{name}/": layouts(name) for name in sorted(names)}}
     return {
         prefix + name: hashlib.sha256(folder.data(name)).hexdigest()[:32]
         for prefix, folder in folders.items()

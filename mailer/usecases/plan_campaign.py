@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import Row
+
 from mailer.compose.compose import Composed
+from mailer.compose.languages import Offered, choose
 from mailer.compose.reading import Brand
 from mailer.contacts.masking import mask_address
 from mailer.errors import Fault, InputError
@@ -20,12 +23,18 @@ from mailer.message.compiled import CompiledMessage, Letterhead, compile_message
 from mailer.message.links import KeyRing
 from mailer.message.mailbox import HeaderError, Mailbox, parse_mailbox
 from mailer.message.values import MergeError
-from mailer.model.words import Slot
+from mailer.model.words import FieldKind, Slot
 from mailer.ports import Clock, Folder
 from mailer.store import campaigns, people, planning, runs
 from mailer.store.database import Database
 from mailer.usecases.check_issue import check_issue
-from mailer.usecases.compose_issue import ISSUE_FILE, IssueFolder, content_hash, file_hashes
+from mailer.usecases.compose_issue import (
+    IssueFolder,
+    content_hash,
+    file_hashes,
+    sources,
+    web_address,
+)
 from mailer.usecases.send_campaign import Schedule
 from mailer.usecases.use_list_defaults import with_list_defaults
 
@@ -49,6 +58,7 @@ class PlanReport:
     subject: str
     audience: int
     variants: int
+    languages: Mapping[str, int]  # how many people get each
     excluded: Mapping[str, int]
     web_url: str
     warnings: Sequence[Fault]
@@ -74,9 +84,10 @@ def plan_campaign(
     """Freezes content and audience; nothing is sent.
 
     1. Settle what dead sends of this issue left; check the issue, refuse one with errors.
-    2. Compile it: everything constant is encoded now.
+    2. Compile it in each of its languages: everything constant is encoded now.
     3. Read everybody on the list; leave out who must not get it, with the reason counted.
-    4. Evaluate each slot for each person, so that a send can't fail on a value.
+    4. Give each person their language, and evaluate each slot for them, so that a send can't fail
+       on a value.
     5. Write it in slices, and make it visible at once.
 
     ``folder`` is where flight recorders lie.
@@ -99,32 +110,22 @@ def plan_campaign(
         fields = people.field_kinds(connection)
     brand = with_list_defaults(brand, mailing_list)
     report = check_issue(issue, layouts=layouts, brand=brand, fields=fields)
-    if report.composed is None or report.errors:
+    if not report.variants or report.errors:
         raise InputError(report.errors)
-    sender, reply_to = _mailboxes(report.composed)
     web_key = secrets.token_urlsafe(16)
     web_url = f"{sending.site_url}/w/{web_key}"
-    compiled = compile_message(
-        report.composed.rendition,
-        Letterhead(
-            sender=sender,
-            reply_to=reply_to,
-            seed=f"{issue.name} {report.composed.rendition.language}",
-            list_name=mailing_list.title,
-            list_id=list_id(mailing_list.slug, sending.site_url),
-            campaign=issue.name,
-            web_url=web_url,
-        ),
-        fields=fields,
-        blank_ok=blank_ok,
-    )
+    letters = [
+        _compile(each, issue, mailing_list, web_url, fields, blank_ok, sending)
+        for each in report.variants
+    ]
     files = file_hashes(issue, layouts=layouts, default_layout=brand.layout)
+    sender = letters[0].sender
     content = planning.Content(
         issue=issue.name,
         folder=issue.path,
         content_hash=content_hash(files),
         list_id=mailing_list.id,
-        subject=_subject(report.composed),
+        subject=letters[0].subject,
         web_key=web_key,
         frozen={
             "again": again,
@@ -135,24 +136,24 @@ def plan_campaign(
             "message_id_domain": sender.address.rpartition("@")[2],
             "files": files,
             "default_layout": brand.layout,
-            "source": issue.files.text(ISSUE_FILE),
+            "sources": sources(issue),
+            "variants": [
+                {"language": each.offered.tag, "subject": each.subject, "from": str(each.sender)}
+                for each in letters
+            ],
         },
         variants=[
-            (
-                report.composed.rendition.language,
-                compiled.dump(),
-                compiled.web_page(),
-            )
+            (each.offered.tag, each.compiled.dump(), each.compiled.web_page()) for each in letters
         ],
-        pictures=report.composed.rendition.pictures,
+        pictures=[picture for each in report.variants for picture in each.rendition.pictures],
     )
     campaign_id, variants = planning.create(db, content, now=clock.now())
     try:
-        audience, excluded = _write_people(
+        audience, languages, excluded = _write_people(
             db,
             campaign_id,
             variants,
-            compiled,
+            letters,
             {
                 "list_id": mailing_list.id,
                 "issue": issue.name,
@@ -173,48 +174,95 @@ def plan_campaign(
         content.subject,
         audience,
         len(variants),
+        languages,
         excluded,
         web_url,
         report.warnings,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """One language of the issue, compiled."""
+
+    offered: Offered
+    subject: str  # for people
+    sender: Mailbox
+    compiled: CompiledMessage
+
+
+def _compile(
+    composed: Composed,
+    issue: IssueFolder,
+    mailing_list: Row[Any],
+    web_home: str,
+    fields: Mapping[str, FieldKind],
+    blank_ok: bool,
+    sending: SendingPolicy,
+) -> _Letter:
+    sender, reply_to = _mailboxes(composed)
+    compiled = compile_message(
+        composed.rendition,
+        Letterhead(
+            sender=sender,
+            reply_to=reply_to,
+            seed=f"{issue.name} {composed.rendition.language}",
+            list_name=mailing_list.title,
+            list_id=list_id(mailing_list.slug, sending.site_url),
+            campaign=issue.name,
+            web_url=web_address(web_home, composed),
+            web_home=web_home,
+        ),
+        fields=fields,
+        blank_ok=blank_ok,
+    )
+    return _Letter(composed.offered, _subject(composed), sender, compiled)
+
+
 def _write_people(
     db: Database,
     campaign_id: int,
     variants: Sequence[int],
-    compiled: CompiledMessage,
+    letters: Sequence[_Letter],
     selection: dict[str, Any],
-) -> tuple[int, dict[str, int]]:
-    """Writes the audience in slices: how many, and how many were left out for each reason."""
+) -> tuple[int, dict[str, int], dict[str, int]]:
+    """Writes the audience in slices: how many in all, in each language, and left out for what."""
+    given: Counter[str] = Counter({each.offered.tag: 0 for each in letters})
     excluded: Counter[str] = Counter()
     gaps = _Gaps()
     with db.read() as connection:
         chosen = planning.candidates(connection, db.dialect, **selection)
-        audience = _audience(chosen, compiled, excluded, gaps)
+        audience = _audience(chosen, letters, given, excluded, gaps)
         position = 1
         while people_slice := list(islice(audience, planning.SLICE)):
             position = planning.add_people(db, campaign_id, variants, people_slice, position)
     gaps.complain()
-    return position - 1, dict(excluded)
+    return position - 1, dict(given), dict(excluded)
 
 
 def _audience(
     candidates: Iterator[planning.Candidate],
-    compiled: CompiledMessage,
+    letters: Sequence[_Letter],
+    given: Counter[str],
     excluded: Counter[str],
     gaps: _Gaps,
 ) -> Iterator[planning.Planned]:
-    """Those who get it, with the fields that the mail reads; each slot is tried on each."""
-    names = sorted(compiled.names)
+    """Those who get it, with the fields that their mail reads; each slot is tried on each."""
+    offered = [each.offered for each in letters]
+    names = [sorted(each.compiled.names) for each in letters]
+    variant_of: dict[str | None, int] = {}  # people are many, languages are few
     for person in candidates:
         if person.excluded:
             excluded[person.excluded] += 1
             continue
-        fields = {name: person.fields[name] for name in names if name in person.fields}
-        gaps.look(compiled, fields, person.address)
+        variant = variant_of.get(person.language)
+        if variant is None:
+            variant = variant_of[person.language] = choose(person.language, offered)
+        fields = {name: person.fields[name] for name in names[variant] if name in person.fields}
+        given[offered[variant].tag] += 1
+        gaps.look(letters[variant].compiled, fields, person.address)
         snapshot = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-        yield planning.Planned(person.subscriber_id, 0, person.address, snapshot)
+        yield planning.Planned(person.subscriber_id, variant, person.address, snapshot)
 
 
 class _Gaps:

@@ -10,6 +10,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection, Row
+
 from mailer.compose.reading import Brand
 from mailer.contacts.address import AddressError, parse_address
 from mailer.errors import Fault, InputError, NotFoundError
@@ -27,7 +29,7 @@ from mailer.ports import Clock, Folder, Outgoing, Transport
 from mailer.store import campaigns, people, planning
 from mailer.store.database import Database
 from mailer.usecases.check_issue import check_issue
-from mailer.usecases.compose_issue import IssueFolder
+from mailer.usecases.compose_issue import IssueFolder, variant_for, web_address
 
 MARK = "[Test]"
 DRAFT_LIFETIME = timedelta(days=14)
@@ -39,6 +41,7 @@ class Copy:
     """What became of one test copy."""
 
     address: str
+    language: str
     accepted: bool
     reply: str
 
@@ -48,6 +51,7 @@ async def send_campaign_copy(
     *,
     to: Sequence[str],
     as_address: str | None = None,
+    language: str | None = None,
     db: Database,
     transport: Transport,
     keys: KeyRing,
@@ -55,17 +59,39 @@ async def send_campaign_copy(
 ) -> Sequence[Copy]:
     """Sends each address one copy of a planned campaign, as its first recipient would see it.
 
-    The copy goes through the same compiled message as the campaign's mails; only its subject is
-    marked, and its links belong to nobody. Raises NotFoundError for an unknown campaign.
+    One copy a language, each as the first recipient in that language; ``as_address`` or
+    ``language`` chooses one. The copy goes through the same compiled message as the campaign's
+    mails; only its subject is marked, and its links belong to nobody. Raises NotFoundError for
+    an unknown campaign, a language that it has not, or somebody who is not in its audience.
     """
     addresses = _parsed(to)
+    letters = []
     with db.read() as connection:
         campaign = campaigns.find(connection, name)
-        variant = campaigns.variants(connection, campaign.id)[0]
-        values = campaigns.sample_fields(connection, campaign.id, as_address)
-    compiled = CompiledMessage.load(variant.compiled).marked(MARK)
+        for variant in _variants(connection, campaign, as_address, language):
+            values = campaigns.sample_fields(connection, campaign.id, variant.id, as_address)
+            compiled = CompiledMessage.load(variant.compiled).marked(MARK)
+            letters.append(_Letter(variant.language, compiled, values))
     post = _Post(campaign.id, campaign.frozen["site_url"], campaign.frozen["return_path"], keys)
-    return await post.send(compiled, values, addresses, transport, clock)
+    return await post.send(letters, addresses, transport, clock)
+
+
+def _variants(
+    connection: Connection, campaign: Row[Any], as_address: str | None, language: str | None
+) -> Sequence[Row[Any]]:
+    variants = campaigns.variants(connection, campaign.id)
+    if language is not None:
+        chosen = [one for one in variants if one.language.lower() == language.lower()]
+        if not chosen:
+            known = ", ".join(one.language for one in variants)
+            raise NotFoundError(
+                f"The campaign has no variant `{language[:40]}`.", hint=f"It has {known}."
+            )
+        return chosen
+    if as_address is not None:
+        theirs = campaigns.variant_of(connection, campaign.id, as_address)
+        return [one for one in variants if one.id == theirs]
+    return variants
 
 
 async def send_issue_copy(
@@ -73,6 +99,7 @@ async def send_issue_copy(
     *,
     to: Sequence[str],
     as_address: str | None = None,
+    language: str | None = None,
     db: Database,
     layouts: Callable[[str], Folder],
     brand: Brand,
@@ -83,7 +110,9 @@ async def send_issue_copy(
 ) -> Sequence[Copy]:
     """Sends each address one copy of an issue that needs no plan; its web link lives two weeks.
 
-    Raises InputError when the issue can't be rendered or the reader lacks a value that it needs.
+    One copy a language, the default first; ``language`` chooses one, and ``as_address`` the one
+    that this person gets. Raises InputError when the issue can't be rendered or the reader lacks
+    a value that it needs.
     """
     addresses = _parsed(to)
     with db.read() as connection:
@@ -91,40 +120,46 @@ async def send_issue_copy(
         person = people.find_subscriber(connection, as_address) if as_address else None
     if as_address and person is None:
         raise NotFoundError(f"Nobody has the address {as_address}.")
-    report = check_issue(issue, layouts=layouts, brand=brand, fields=fields)
-    if report.composed is None:
+    report = check_issue(issue, layouts=layouts, brand=brand, fields=fields, language=language)
+    if not report.variants:
         raise InputError(report.errors)
-    sender = report.composed.front.sender or brand.sender
+    chosen = report.variants
+    if person is not None:
+        chosen = [chosen[variant_for(person.language, chosen)]]
+    sender = chosen[0].front.sender or brand.sender
     if not sender:
         raise InputError("Nobody is named as the sender.", hint="Set MAILER_FROM.")
     key = secrets.token_urlsafe(16)
-    rendition = report.composed.rendition
-    compiled = compile_message(
-        rendition,
-        Letterhead(
-            sender=parse_mailbox(sender),
-            seed=f"{issue.name} {rendition.language}",
-            list_name=brand.organisation,
-            campaign=issue.name,
-            web_url=f"{brand.site_url}/w/{key}",
-            bulk=False,
-            mark=MARK,
-        ),
-        fields=fields,
-        blank_ok=True,
-    )
+    values = dict(person.fields) if person is not None else {}
+    letters = []
+    for composed in chosen:
+        rendition = composed.rendition
+        compiled = compile_message(
+            rendition,
+            Letterhead(
+                sender=parse_mailbox(composed.front.sender or sender),
+                seed=f"{issue.name} {rendition.language}",
+                list_name=brand.organisation,
+                campaign=issue.name,
+                web_url=web_address(f"{brand.site_url}/w/{key}", composed),
+                web_home=f"{brand.site_url}/w/{key}",
+                bulk=False,
+                mark=MARK,
+            ),
+            fields=fields,
+            blank_ok=True,
+        )
+        letters.append(_Letter(rendition.language, compiled, values))
     planning.keep_draft(
         db,
         key=key,
-        language=rendition.language,
-        web_page=compiled.web_page(),
-        pictures=rendition.pictures,
+        pages=[(letter.language, letter.compiled.web_page()) for letter in letters],
+        pictures=[picture for one in chosen for picture in one.rendition.pictures],
         now=clock.now(),
         lifetime=DRAFT_LIFETIME,
     )
-    values = dict(person.fields) if person is not None else {}
     post = _Post(0, brand.site_url, return_path or parse_mailbox(sender).address, keys)
-    return await post.send(compiled, values, addresses, transport, clock)
+    return await post.send(letters, addresses, transport, clock)
 
 
 def _parsed(to: Sequence[str]) -> list[str]:
@@ -141,8 +176,17 @@ def _parsed(to: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Letter:
+    """One language of what is tried, and what is known of the reader as whom it is seen."""
+
+    language: str
+    compiled: CompiledMessage
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class _Post:
-    """Sends copies of one message whose links belong to nobody."""
+    """Sends copies whose links belong to nobody."""
 
     campaign_id: int
     site_url: str
@@ -151,20 +195,22 @@ class _Post:
 
     async def send(
         self,
-        compiled: CompiledMessage,
-        values: Mapping[str, Any],
+        letters: Sequence[_Letter],
         addresses: Sequence[str],
         transport: Transport,
         clock: Clock,
     ) -> list[Copy]:
-        faults = [error.fault for error in compiled.errors(values)]
+        faults = [
+            error.fault for letter in letters for error in letter.compiled.errors(letter.values)
+        ]
         if faults:
             raise InputError(faults)
         unsubscribe = make(self.keys, Purpose.unsubscribe, self.campaign_id, NOBODY)
         preferences = make(self.keys, Purpose.preferences, self.campaign_id, NOBODY)
         sender = self.return_path.replace("+{token}", "").replace("{token}", "test")
+        copies = [(letter, address) for letter in letters for address in addresses]
         outgoing = []
-        for number, address in enumerate(addresses):
+        for number, (letter, address) in enumerate(copies):
             headers = PersonHeaders(
                 to=address,
                 message_id=f"test.{secrets.token_hex(12)}@{sender.rpartition('@')[2]}",
@@ -178,13 +224,16 @@ class _Post:
                     number,
                     sender,
                     address,
-                    partial(compiled.merge, values, headers),
+                    partial(letter.compiled.merge, letter.values, headers),
                     not address.isascii(),
                 )
             )
         run = _Copies(outgoing)
         await transport.run(run, run)
-        return [Copy(address, *run.answers[number]) for number, address in enumerate(addresses)]
+        return [
+            Copy(address, letter.language, *run.answers[number])
+            for number, (letter, address) in enumerate(copies)
+        ]
 
 
 class _Copies:

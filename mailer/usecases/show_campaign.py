@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,16 @@ from mailer.ports import Clock
 from mailer.store import campaigns, runs
 from mailer.store.database import Database
 from mailer.store.ledger import counts
+
+
+@dataclass(frozen=True, slots=True)
+class VariantReport:
+    """How the readers of one language stand."""
+
+    language: str
+    subject: str
+    web_url: str
+    counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +51,15 @@ class CampaignReport:
     next_due: int | None
     sender: str
     web_url: str
+    variants: Sequence[VariantReport] = ()  # of one campaign with several, the default first
 
 
 def show_campaign(name: str | int, *, db: Database, clock: Clock, folder: Path) -> CampaignReport:
     """One campaign, by number or slug. Raises NotFoundError."""
     with db.read() as connection:
-        return _report(connection, campaigns.find(connection, name), clock, folder)
+        campaign = campaigns.find(connection, name)
+        report = _report(connection, campaign, clock, folder)
+        return replace(report, variants=_variants(connection, campaign))
 
 
 def show_campaigns(*, db: Database, clock: Clock, folder: Path) -> Sequence[CampaignReport]:
@@ -85,3 +98,20 @@ def _report(
         sender=f"{run.pid} on {run.host}" if run is not None else "",
         web_url=f"{campaign.frozen['site_url']}/w/{campaign.web_key}",
     )
+
+
+def _variants(connection: Connection, campaign: Row[Any]) -> Sequence[VariantReport]:
+    """Counted over the ledger, and only when there are several: one variant has all the counts."""
+    variants = campaigns.variants(connection, campaign.id)
+    if len(variants) < 2:
+        return ()
+    counted = campaigns.variant_counts(connection, campaign.id)
+    home = f"{campaign.frozen['site_url']}/w/{campaign.web_key}"
+    told = {each["language"]: each["subject"] for each in campaign.frozen["variants"]}
+    found = []
+    for variant in variants:
+        stand = counted.get(variant.id, {})
+        people = Counts(audience=sum(stand.values()), **stand)
+        web_url = f"{home}/{variant.language}"
+        found.append(VariantReport(variant.language, told[variant.language], web_url, people))
+    return found

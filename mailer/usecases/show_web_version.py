@@ -15,8 +15,8 @@ def show_web_version(key: str, language: str | None, *, db: Database, clock: Clo
     """
     with db.read() as connection:
         page = site.web_page(connection, key, language)
-        if page is None and language is None:
-            page = site.draft_page(connection, key, clock.now())
+        if page is None:
+            page = site.draft_page(connection, key, language, clock.now())
     if page is None:
         raise NotFoundError("There is no such page.")
     return page

@@ -13,6 +13,7 @@ from PIL import Image
 from mailer.adapters.folders import open_folder
 from mailer.compose.compose import Brand, Composed, compose_issue
 from mailer.compose.layout import Layout, load_layout
+from mailer.compose.reading import ALONE, Variants
 from mailer.errors import Fault, InputError
 
 TINY = Path(__file__).parent.parent / "samples" / "layouts" / "tiny"
@@ -73,7 +74,14 @@ def compose(tiny: Layout) -> Callable[..., Composed]:
             raise InputError(f"There is no file `{name}`.", hint="Did you mean `boat.png`?")
         return pictures[name]
 
-    def run(text: str, *, layout: Any = tiny, brand: Brand = BRAND, **front: str) -> Composed:
+    def run(
+        text: str,
+        *,
+        layout: Any = tiny,
+        brand: Brand = BRAND,
+        variants: Variants = ALONE,
+        **front: str,
+    ) -> Composed:
         if not text.lstrip("\ufeff").startswith("---"):
             said = {"subject": "Boats are back", "preheader": "A quay again"} | front
             head = "".join(f"{key}: {value}\n" for key, value in said.items())
@@ -85,6 +93,7 @@ def compose(tiny: Layout) -> Callable[..., Composed]:
             layout=layout,
             picture_url=lambda name: f"https://news.example.org/i/{name}",
             brand=brand,
+            variants=variants,
         )
 
     return run

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailer.compose.compose import Composed, compose_issue, read_layout_name
+from mailer.compose.compose import Composed, compose_issue
 from mailer.compose.inline import parse
 from mailer.compose.layout import Layout
+from mailer.compose.reading import read_heading
 from mailer.errors import Fault, InputError
 from mailer.model.words import Rendition, Slot, SlotKind
 
@@ -364,7 +365,7 @@ def test_the_layout_is_loaded_by_the_name_in_the_front_matter(
 
     assert asked == ["tiny", "tyni"]
     assert [(fault.file, fault.line) for fault in faults] == [("issue.md", 5), ("issue.md", 3)]
-    assert read_layout_name("no front matter", where="issue.md") == "newsroom"
+    assert read_heading("no front matter", where="issue.md").layout == "newsroom"
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,8 @@ def judge_links(desk: Desk, mail: EmailMessage) -> None:
 
 
 def test_an_issue_needs_no_plan(desk: Desk) -> None:
-    copies = done(desk.workspace, "issues", "test", desk.issue, "--to", "officer@example.org")
+    words = ("--to", "officer@example.org", "--lang", "en")
+    copies = done(desk.workspace, "issues", "test", desk.issue, *words)
 
     assert [(copy["address"], copy["accepted"]) for copy in copies] == [
         ("officer@example.org", True)
