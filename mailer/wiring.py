@@ -109,7 +109,7 @@ class Mailer:
         settings = self.settings
         return Pace(
             window=settings.window,
-            group=max(1, settings.window // 4),
+            group=max(1, settings.window // 2),
             rate=settings.smtp_rate,
             connections=settings.smtp_connections,
         )

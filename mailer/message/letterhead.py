@@ -40,7 +40,7 @@ class Letterhead:
     mark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every mail, and that costs a microsecond
 class PersonHeaders:
     """What one reader's headers say.
 

@@ -114,6 +114,13 @@ class _Mac:
         self._inner = sha256(bytes(octet ^ 0x36 for octet in padded))
         self._outer = sha256(bytes(octet ^ 0x5C for octet in padded))
 
+    def after(self, beginning: bytes) -> _Mac:
+        """The same for messages whose beginning is known: it is hashed once."""
+        longer = object.__new__(_Mac)
+        longer._inner, longer._outer = self._inner.copy(), self._outer
+        longer._inner.update(beginning)
+        return longer
+
     def __call__(self, message: bytes) -> bytes:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(message)
@@ -175,7 +182,7 @@ def make(
     if (expires is None and purpose in ALWAYS_EXPIRES) or (expires and purpose not in MAY_EXPIRE):
         raise LinkError(f"A link to {purpose.name} {'never' if expires else 'always'} expires.")
     signed = _signed(ring, purpose, campaign, subscriber, expires, key_id, _TAG)
-    return binascii.b2a_base64(signed, newline=False).translate(_TO_URL).decode().rstrip("=")
+    return _url_text(signed)
 
 
 def make_verp(ring: KeyRing, campaign: int, subscriber: int, *, key_id: int | None = None) -> str:
@@ -204,8 +211,45 @@ def message_id(
     It has 29 characters more than the domain, so it stays within 70 for domains of up to 41.
     """
     frame = _signed(ring, Purpose.message, campaign, subscriber, None, key_id, _SHORT_TAG)
-    left = binascii.b2a_base64(frame, newline=False).translate(_TO_URL).decode().rstrip("=")
-    return f"{left}@{domain}"
+    return f"{_url_text(frame)}@{domain}"
+
+
+class Tokens:
+    """Makes the tokens of one campaign's readers: the same as ``make`` and its like, faster.
+
+    Four go into every mail. What they share (version, purpose, key, campaign: six bytes, so eight
+    characters of base64) is written and hashed once. Raises LinkError when the key is not there.
+    """
+
+    __slots__ = ("_purposes", "_return_path")
+
+    def __init__(self, ring: KeyRing, campaign: int, key_id: int) -> None:
+        self._purposes: dict[Purpose, tuple[str, bytes, _Mac]] = {}
+        for purpose in (Purpose.unsubscribe, Purpose.preferences, Purpose.message, Purpose.bounce):
+            signed = _signed(ring, purpose, campaign, 0, None, key_id, _TAG)
+            shared = signed[: _PLAIN - 5]
+            mac = ring.signing(purpose, key_id)[1].after(shared)
+            self._purposes[purpose] = (_url_text(shared), shared, mac)
+        self._return_path = _base32(self._purposes[Purpose.bounce][1][:5])
+
+    def link(self, purpose: Purpose, subscriber: int) -> str:
+        """The token of a link without an expiry, as ``make`` has it."""
+        head, _, mac = self._purposes[purpose]
+        number = subscriber.to_bytes(5, "big")
+        return head + _url_text(number + mac(number)[:_TAG])
+
+    def message_id(self, subscriber: int, domain: str) -> str:
+        """As ``message_id`` has it."""
+        head, _, mac = self._purposes[Purpose.message]
+        number = subscriber.to_bytes(5, "big")
+        return f"{head}{_url_text(number + mac(number)[:_SHORT_TAG])}@{domain}"
+
+    def verp(self, subscriber: int) -> str:
+        """As ``make_verp`` has it."""
+        _, shared, mac = self._purposes[Purpose.bounce]
+        number = subscriber.to_bytes(5, "big")
+        # Five bytes are eight characters, so what stands first is the same for all.
+        return self._return_path + _base32(shared[5:] + number + mac(number)[:_TAG])
 
 
 def read(
@@ -240,6 +284,12 @@ def read_message_id(ring: KeyRing, text: str) -> Link | None:
 
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
+
+
+def _url_text(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).decode().rstrip("=")
+
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{27,40}").fullmatch
 
 

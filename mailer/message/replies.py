@@ -19,6 +19,7 @@ import re
 from mailer.message.known_replies import BEFORE_RCPT, FROM_RCPT_ON, Effect, Known
 from mailer.model.words import Blame, DeliveryState, Outcome, Reply, Stage
 
+_ACCEPTED = Outcome(DeliveryState.accepted, "accepted", Blame.infrastructure)
 _NAMED = frozenset({Stage.rcpt, Stage.data, Stage.dot})
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 
@@ -26,7 +27,7 @@ _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 def classify(stage: Stage, reply: Reply) -> Outcome:
     """Returns what a reply means. A positive reply means something at the dot only."""
     if stage is Stage.dot and reply.positive:
-        return Outcome(DeliveryState.accepted, "accepted", Blame.infrastructure)
+        return _ACCEPTED
     if not 400 <= reply.code < 600:
         return _deferred("protocol", Blame.infrastructure)
     if stage is Stage.mail and reply.enhanced in _NEEDS_SMTPUTF8:

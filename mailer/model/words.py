@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class SubscriptionStatus(StrEnum):
@@ -158,8 +159,7 @@ class Stage(StrEnum):
     session = "session"  # a 421, or a connection lost, between commands
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A server's reply. ``enhanced`` is the RFC 3463 code (``5.1.1``), or empty."""
 
     code: int

@@ -13,7 +13,7 @@ from typing import Protocol
 from mailer.model.words import Reply, Stage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every mail, and that costs a microsecond
 class Outgoing:
     """One envelope, and how to make its bytes when the wire is ready for them.
 

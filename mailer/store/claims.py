@@ -7,16 +7,17 @@ outcome counts only after the transaction that wrote it is. ``exchange`` does bo
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from mailer.errors import StoppedError
 from mailer.model.words import CampaignState, Counts, DeliveryState, SubscriptionStatus
-from mailer.store.dialect import json_rows, run
-from mailer.store.ledger import Moved, Settled, campaign_state, counts, require, settle, tally
+from mailer.store.dialect import gathered, hexadecimal, json_rows, run
+from mailer.store.ledger import Moved, Settled, counts_after, require, settle
 
 _S = DeliveryState
 
@@ -64,171 +65,171 @@ class Ledger:
 
         Raises StoppedError when this run has been ended by another one (fencing).
         """
-        self._beat(connection, now)
+        state, due = self._beat(connection, now)
         moved = Moved()
         settle(connection, self.dialect, self.campaign_id, self.run_id, settled, now, moved)
-        state = campaign_state(connection, self.campaign_id)
+        if any(row.state in _CLAIMABLE for row in settled):
+            due = now  # perhaps: the look is cheap
         claimed: list[Claimed] = []
         looked_at = 0
         if want > 0 and state is CampaignState.sending:
-            rows = self._due(connection, want, now)
+            rows = self._due(connection, want, now) if due is not None and due <= now else []
             if len(rows) < want:
                 rows += self._fresh(connection, want - len(rows))
             looked_at = len(rows)
             claimed = self._claim(connection, rows, now, moved)
-        tally(connection, self.campaign_id, moved)
-        due = run(
-            connection,
-            "SELECT min(due_at) FROM waiting WHERE campaign_id = :campaign",
-            {"campaign": self.campaign_id},
-        ).scalar()
-        return Exchange(claimed, state, counts(connection, self.campaign_id), due, looked_at)
+        counts, next_due = counts_after(connection, self.campaign_id, moved)
+        return Exchange(claimed, state, counts, next_due, looked_at)
 
-    def _beat(self, connection: Connection, now: int) -> None:
-        beaten = run(
+    def _beat(self, connection: Connection, now: int) -> tuple[CampaignState, int | None]:
+        """Says that this run is alive; returns the campaign's state, and when a row is due (ms)."""
+        found = run(
             connection,
-            "UPDATE run SET heartbeat_at = :now WHERE id = :run AND ended_at IS NULL",
-            {"now": now, "run": self.run_id},
-        )
-        if beaten.rowcount != 1:
+            "UPDATE run SET heartbeat_at = :now WHERE id = :run AND ended_at IS NULL RETURNING"
+            " (SELECT state FROM campaign WHERE id = :campaign),"
+            " (SELECT min(due_at) FROM waiting WHERE campaign_id = :campaign)",
+            {"now": now, "run": self.run_id, "campaign": self.campaign_id},
+        ).fetchone()
+        if found is None:
             raise StoppedError(
                 "Another process has taken this campaign over; this one stops.",
                 hint="Nothing of this run's is lost: `mailer campaigns show` has the counts.",
             )
+        return CampaignState(found[0]), found[1]
 
     def _claim(
-        self,
-        connection: Connection,
-        rows: Sequence[Row[Any]],
-        now: int,
-        moved: Moved,
+        self, connection: Connection, rows: Sequence[Any], now: int, moved: Moved
     ) -> list[Claimed]:
         claimed: list[Claimed] = []
         withdrawn: list[tuple[int, str]] = []
         expired: list[int] = []
         for row in rows:
-            was = DeliveryState(row.state)
-            if was not in (_S.planned, _S.deferred):
+            position, attempt, state, subscriber, variant, first_at, hashed, address, fields = row[
+                :9
+            ]
+            was = _CLAIMABLE.get(state)
+            if was is None:
                 continue
-            reason = _not_mailable(row)
-            if reason:
-                withdrawn.append((row.position, reason))
+            if reason := _not_mailable(address, *row[9:]):
+                withdrawn.append((position, reason))
                 moved[was, _S.skipped] += 1
-            elif was is _S.deferred and now - row.first_at > self.expires_after_ms:
-                expired.append(row.position)
+            elif was is _S.deferred and now - first_at > self.expires_after_ms:
+                expired.append(position)
                 moved[was, _S.refused] += 1
             else:
-                moved[was, _S.sending] += 1
                 claimed.append(
                     Claimed(
-                        row.position,
-                        row.attempt + 1,
+                        position,
+                        attempt + 1,
                         was,
-                        row.subscriber_id,
-                        row.variant_id,
-                        row.address,
-                        row.fields,
-                        row.first_at or now,
-                        row.message_hash,
+                        subscriber,
+                        variant,
+                        address,
+                        fields,
+                        first_at or now,
+                        bytes.fromhex(hashed) if hashed else None,
                     )
                 )
+        for was, people in Counter([row.was for row in claimed]).items():
+            moved[was, _S.sending] += people
         self._mark_sending(connection, [row.position for row in claimed], now)
         self._end(connection, withdrawn, _S.skipped, now)
         self._end(connection, [(p, "expired") for p in expired], _S.refused, now)
         return claimed
 
-    def _due(self, connection: Connection, want: int, now: int) -> list[Row[Any]]:
+    def _due(self, connection: Connection, want: int, now: int) -> list[Any]:
         """Released and deferred rows whose time has come, oldest first."""
         found = run(
             connection,
-            (
-                "DELETE FROM waiting WHERE (campaign_id, due_at, position) IN ("
-                " SELECT campaign_id, due_at, position FROM waiting"
-                " WHERE campaign_id = :campaign AND due_at <= :now"
-                " ORDER BY due_at, position LIMIT :want) RETURNING position"
-            ),
+            "DELETE FROM waiting WHERE (campaign_id, due_at, position) IN ("
+            " SELECT campaign_id, due_at, position FROM waiting"
+            " WHERE campaign_id = :campaign AND due_at <= :now"
+            " ORDER BY due_at, position LIMIT :want) RETURNING position",
             {"campaign": self.campaign_id, "now": now, "want": want},
         )
-        positions = sorted(found.scalars())
+        positions = found.fetchall()
         if not positions:
             return []
         rows = json_rows(self.dialect, "positions", [("position", "INTEGER")])
-        return list(
-            run(
-                connection,
-                (
-                    f"{_CANDIDATES} JOIN {rows} AS w ON w.position = d.position"
-                    f" {_PEOPLE} WHERE d.campaign_id = :campaign ORDER BY d.position"
-                ),
-                {
-                    "campaign": self.campaign_id,
-                    "list": self.list_id,
-                    "positions": json.dumps([[p] for p in positions]),
-                },
-            )
+        return self._candidates(
+            connection,
+            f"JOIN {rows} AS w ON w.position = d.position",
+            "ORDER BY d.position",
+            positions=json.dumps(positions),
         )
 
-    def _fresh(self, connection: Connection, want: int) -> list[Row[Any]]:
+    def _fresh(self, connection: Connection, want: int) -> list[Any]:
         """The next rows of each lane behind its cursor, shared out by what each has left."""
         lanes = run(
             connection,
-            (
-                "SELECT lane, cursor, last FROM lane"
-                " WHERE campaign_id = :campaign AND cursor < last ORDER BY lane"
-            ),
+            "SELECT lane, cursor, last FROM lane"
+            " WHERE campaign_id = :campaign AND cursor < last ORDER BY lane",
             {"campaign": self.campaign_id},
-        ).all()
-        left = sum(lane.last - lane.cursor for lane in lanes)
-        rows: list[Row[Any]] = []
-        for lane in lanes:
-            share = max(1, want * (lane.last - lane.cursor) // left)
-            found = run(
+        ).fetchall()
+        left = sum(last - cursor for _, cursor, last in lanes)
+        rows: list[Any] = []
+        for lane, cursor, last in lanes:
+            share = max(1, want * (last - cursor) // left)
+            found = self._candidates(
                 connection,
-                (
-                    f"{_CANDIDATES} {_PEOPLE} WHERE d.campaign_id = :campaign"
-                    " AND d.position > :cursor AND d.position <= :last"
-                    " ORDER BY d.position LIMIT :share"
-                ),
-                {
-                    "campaign": self.campaign_id,
-                    "list": self.list_id,
-                    "cursor": lane.cursor,
-                    "last": lane.last,
-                    "share": min(share, want - len(rows)),
-                },
-            ).all()
+                "",
+                "AND d.position > :cursor AND d.position <= :last ORDER BY d.position LIMIT :share",
+                cursor=cursor,
+                last=last,
+                share=min(share, want - len(rows)),
+            )
             rows += found
             run(
                 connection,
-                ("UPDATE lane SET cursor = :cursor WHERE campaign_id = :campaign AND lane = :lane"),
+                "UPDATE lane SET cursor = :cursor WHERE campaign_id = :campaign AND lane = :lane",
                 {
                     "campaign": self.campaign_id,
-                    "lane": lane.lane,
-                    "cursor": found[-1].position if found else lane.last,
+                    "lane": lane,
+                    "cursor": found[-1][0] if found else last,
                 },
             )
             if len(rows) >= want:
                 break
         return rows
 
+    def _candidates(
+        self, connection: Connection, joined: str, narrowed: str, **values: object
+    ) -> list[Any]:
+        """Rows with what tells if their people may be mailed, in the order of ``_CANDIDATE``."""
+        return gathered(
+            connection,
+            [
+                column.format(hashed=hexadecimal(self.dialect, "s.message_hash"))
+                for column in _CANDIDATE
+            ],
+            f"FROM delivery d {joined} {_PEOPLE} WHERE d.campaign_id = :campaign {narrowed}",
+            {"campaign": self.campaign_id, "list": self.list_id, **values},
+        )
+
     def _mark_sending(self, connection: Connection, positions: list[int], now: int) -> None:
         if not positions:
             return
-        rows = json_rows(self.dialect, "positions", [("position", "INTEGER")])
+        first, last = min(positions), max(positions)
+        together = last - first + 1 == len(positions)
+        values: dict[str, object] = {
+            "campaign": self.campaign_id,
+            "run": self.run_id,
+            "now": now,
+        }
+        if together:  # nearly always: a range is found faster than a list
+            source, which = "", "position BETWEEN :first AND :last"
+            values |= {"first": first, "last": last}
+        else:
+            rows = json_rows(self.dialect, "positions", [("position", "INTEGER")])
+            source, which = f" FROM {rows} AS w", "delivery.position = w.position"
+            values |= {"positions": json.dumps([[p] for p in positions])}
         written = run(
             connection,
-            (
-                "UPDATE delivery SET state = 'sending', attempt = attempt + 1, run_id = :run,"
-                " at = :now, first_at = coalesce(first_at, :now)"
-                f" FROM {rows} AS w WHERE delivery.campaign_id = :campaign"
-                " AND delivery.position = w.position AND delivery.state IN ('planned', 'deferred')"
-            ),
-            {
-                "campaign": self.campaign_id,
-                "run": self.run_id,
-                "now": now,
-                "positions": json.dumps([[p] for p in positions]),
-            },
+            "UPDATE delivery SET state = 'sending', attempt = attempt + 1, run_id = :run,"
+            f" at = :now, first_at = coalesce(first_at, :now){source}"
+            f" WHERE delivery.campaign_id = :campaign AND {which}"
+            " AND delivery.state IN ('planned', 'deferred')",
+            values,
         )
         require(written.rowcount, len(positions))
 
@@ -245,11 +246,9 @@ class Ledger:
         rows = json_rows(self.dialect, "ended", [("position", "INTEGER"), ("reason", "TEXT")])
         written = run(
             connection,
-            (
-                "UPDATE delivery SET state = :state, reason = w.reason, at = :now"
-                f" FROM {rows} AS w WHERE delivery.campaign_id = :campaign"
-                " AND delivery.position = w.position AND delivery.state IN ('planned', 'deferred')"
-            ),
+            "UPDATE delivery SET state = :state, reason = w.reason, at = :now"
+            f" FROM {rows} AS w WHERE delivery.campaign_id = :campaign"
+            " AND delivery.position = w.position AND delivery.state IN ('planned', 'deferred')",
             {
                 "campaign": self.campaign_id,
                 "state": state,
@@ -260,10 +259,20 @@ class Ledger:
         require(written.rowcount, len(ended))
 
 
-_CANDIDATES = (
-    "SELECT d.position, d.attempt, d.state, d.subscriber_id, d.variant_id, d.first_at,"
-    " s.address, s.fields, s.message_hash, u.status, x.reason AS suppressed, p.id AS person"
-    " FROM delivery d"
+_CLAIMABLE = {state.value: state for state in (_S.planned, _S.deferred)}
+_CANDIDATE = (
+    "d.position",
+    "d.attempt",
+    "d.state",
+    "d.subscriber_id",
+    "d.variant_id",
+    "d.first_at",
+    "{hashed}",
+    "s.address",
+    "s.fields",
+    "p.id",
+    "x.reason",
+    "u.status",
 )
 _PEOPLE = (
     "LEFT JOIN snapshot s ON s.campaign_id = d.campaign_id AND s.position = d.position"
@@ -273,12 +282,14 @@ _PEOPLE = (
 )
 
 
-def _not_mailable(row: Row[Any]) -> str:
+def _not_mailable(
+    address: str | None, person: int | None, suppressed: str | None, status: str | None
+) -> str:
     """Why this person is not mailed any more, or an empty word."""
-    if row.person is None or row.address is None:
+    if person is None or address is None:
         return "erased"
-    if row.suppressed is not None:
+    if suppressed is not None:
         return "suppressed"
-    if row.status != SubscriptionStatus.active:
-        return row.status or "unsubscribed"
+    if status != SubscriptionStatus.active:
+        return status or "unsubscribed"
     return ""

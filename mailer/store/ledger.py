@@ -56,9 +56,10 @@ def settle(
     settled = list(settled)
     if not settled:
         return
-    for row in settled:
-        allow(_S.sending, row.state, row.cause)
-        moved[_S.sending, row.state] += 1
+    kinds = Counter([(row.state, row.cause) for row in settled])
+    for (state, cause), people in kinds.items():
+        allow(_S.sending, state, cause)
+        moved[_S.sending, state] += people
     rows = json_rows(
         dialect,
         "settled",
@@ -143,35 +144,43 @@ def tally(
     moved: Moved,
 ) -> None:
     """Applies moves to the campaign's counts, in the transaction that moved the rows."""
-    delta: Counter[str] = Counter()
+    counts_after(connection, campaign_id, moved)
+
+
+def counts_after(
+    connection: Connection, campaign_id: int, moved: Moved
+) -> tuple[Counts, int | None]:
+    """Applies moves to the counts; returns them, and when the earliest waiting row is due (ms)."""
+    delta: dict[str, int] = dict.fromkeys(_S, 0)
     for (source, target), people in moved.items():
         delta[source] -= people
         delta[target] += people
-    changed = {state: people for state, people in delta.items() if people}
-    if changed:
-        assignments = ", ".join(f'"{state}" = "{state}" + :{state}' for state in changed)
-        run(
-            connection,
-            f"UPDATE tally SET {assignments} WHERE campaign_id = :campaign",
-            {"campaign": campaign_id, **changed},
-        )
+    *found, due = run(connection, _TALLY, {**delta, "campaign": campaign_id}).fetchone()
+    return Counts(*found), due
+
+
+_NAMES = ", ".join(field.name for field in fields(Counts))
+_TALLY = (
+    f"UPDATE tally SET {', '.join(f'{state} = {state} + :{state}' for state in _S)}"
+    f" WHERE campaign_id = :campaign RETURNING {_NAMES},"
+    " (SELECT min(due_at) FROM waiting WHERE campaign_id = :campaign)"
+)
 
 
 def counts(connection: Connection, campaign_id: int) -> Counts:
     """The seven counts as they stand in this transaction."""
-    names = ", ".join(f'"{field.name}"' for field in fields(Counts))
     row = run(
         connection,
-        f"SELECT {names} FROM tally WHERE campaign_id = :campaign",
+        f"SELECT {_NAMES} FROM tally WHERE campaign_id = :campaign",
         {"campaign": campaign_id},
-    ).one()
+    ).fetchone()
     return Counts(*row)
 
 
 def campaign_state(connection: Connection, campaign_id: int) -> CampaignState:
-    state = run(
+    (state,) = run(
         connection, "SELECT state FROM campaign WHERE id = :campaign", {"campaign": campaign_id}
-    ).scalar_one()
+    ).fetchone()
     return CampaignState(state)
 
 

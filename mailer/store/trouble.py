@@ -22,6 +22,11 @@ def translated(shown: str) -> Iterator[None]:
         if ours is None:
             raise
         raise ours from error
+    except psycopg.Error as error:
+        ours = _translate_postgresql(error, shown)
+        if ours is None:
+            raise
+        raise ours from error
     except DBAPIError as error:
         ours = _translate(error, shown)
         if ours is None:
@@ -30,18 +35,24 @@ def translated(shown: str) -> Iterator[None]:
 
 
 def _translate(error: DBAPIError, shown: str) -> MailerError | None:
-    said = str(error.orig).strip()
     if isinstance(error.orig, sqlite3.Error):
-        return _translate_sqlite(said, shown)
-    if isinstance(error.orig, psycopg.OperationalError):
-        if isinstance(error.orig, psycopg.errors.DiskFull):
-            return _full(shown)
-        first = said.splitlines()[0] if said else "no answer"
-        return StoppedError(
-            f"The database {shown} does not answer: {first}.",
-            hint="Nothing was lost. Check MAILER_DATABASE_URL and the server, and run it again.",
-        )
+        return _translate_sqlite(str(error.orig).strip(), shown)
+    if isinstance(error.orig, psycopg.Error):
+        return _translate_postgresql(error.orig, shown)
     return None
+
+
+def _translate_postgresql(error: psycopg.Error, shown: str) -> MailerError | None:
+    if not isinstance(error, psycopg.OperationalError):
+        return None
+    if isinstance(error, psycopg.errors.DiskFull):
+        return _full(shown)
+    said = str(error).strip()
+    first = said.splitlines()[0] if said else "no answer"
+    return StoppedError(
+        f"The database {shown} does not answer: {first}.",
+        hint="Nothing was lost. Check MAILER_DATABASE_URL and the server, and run it again.",
+    )
 
 
 def _translate_sqlite(said: str, shown: str) -> MailerError | None:

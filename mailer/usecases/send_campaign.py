@@ -16,7 +16,7 @@ from sqlalchemy import Row
 from mailer.errors import InputError, SettingsError, StoppedError, WireError
 from mailer.message.compiled import CompiledMessage, PersonHeaders
 from mailer.message.headers import format_date
-from mailer.message.links import KeyRing, LinkError, Purpose, make, make_verp, message_id
+from mailer.message.links import KeyRing, LinkError, Purpose, Tokens
 from mailer.message.replies import classify
 from mailer.model.words import CampaignState, Counts, DeliveryState, Reply, Stage
 from mailer.ports import Clock, Transport
@@ -195,10 +195,9 @@ class Letters:
         self, campaign: Row[Any], compiled: dict[int, CompiledMessage], keys: KeyRing
     ) -> None:
         frozen = campaign.frozen
-        self._campaign_id: int = campaign.id
         self._compiled = compiled
-        self._keys = keys
-        self._key_id: int = frozen["key_id"]  # a rotated key would give a retry other bytes
+        # A rotated key would give a retry other bytes.
+        self._tokens = Tokens(keys, campaign.id, frozen["key_id"])
         self._site: str = frozen["site_url"]
         self._return_path: str = frozen["return_path"]
         self._domain: str = frozen["message_id_domain"]
@@ -208,24 +207,20 @@ class Letters:
         """MAIL FROM, with the person's signed token where the return path has room for one."""
         sender = self._return_path
         if "{token}" in sender:
-            token = make_verp(self._keys, self._campaign_id, row.subscriber_id, key_id=self._key_id)
-            sender = sender.replace("{token}", token)
+            sender = sender.replace("{token}", self._tokens.verp(row.subscriber_id))
         return sender, not row.address.isascii()
 
     def render(self, row: Claimed) -> bytes:
         """The whole message: the same bytes at each attempt."""
-        campaign, person = self._campaign_id, row.subscriber_id
-        keys, key_id = self._keys, self._key_id
-        unsubscribe = make(keys, Purpose.unsubscribe, campaign, person, key_id=key_id)
-        preferences = make(keys, Purpose.preferences, campaign, person, key_id=key_id)
+        tokens, person = self._tokens, row.subscriber_id
         return self._compiled[row.variant_id].merge(
-            json.loads(row.fields),
+            {} if row.fields == "{}" else json.loads(row.fields),
             PersonHeaders(
                 to=row.address,
-                message_id=message_id(keys, campaign, person, self._domain, key_id=key_id),
+                message_id=tokens.message_id(person, self._domain),
                 date=self._date_of(row.first_at),
-                unsubscribe_url=f"{self._site}/u/{unsubscribe}",
-                preferences_url=f"{self._site}/p/{preferences}",
+                unsubscribe_url=f"{self._site}/u/{tokens.link(Purpose.unsubscribe, person)}",
+                preferences_url=f"{self._site}/p/{tokens.link(Purpose.preferences, person)}",
                 email=row.address,
             ),
         )

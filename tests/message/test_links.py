@@ -261,3 +261,23 @@ def test_the_saved_states_give_the_same_tag_as_hmac(key: bytes, message: bytes) 
 @given(st.binary(min_size=1, max_size=40))
 def test_our_base32_is_the_standard_one_in_lower_case(data: bytes) -> None:
     assert links._base32(data) == base64.b32encode(data).decode().rstrip("=").lower()
+
+
+@given(st.integers(0, links.MOST_CAMPAIGN), st.integers(0, links.MOST_SUBSCRIBER))
+def test_the_tokens_of_a_campaign_are_those_that_are_made_one_by_one(
+    campaign: int, subscriber: int
+) -> None:
+    tokens = links.Tokens(RING, campaign, RING.key_id)
+    made = [
+        links.make(RING, Purpose.unsubscribe, campaign, subscriber),
+        links.make(RING, Purpose.preferences, campaign, subscriber),
+        links.make_verp(RING, campaign, subscriber),
+        links.message_id(RING, campaign, subscriber, "example.org"),
+    ]
+
+    assert [
+        tokens.link(Purpose.unsubscribe, subscriber),
+        tokens.link(Purpose.preferences, subscriber),
+        tokens.verp(subscriber),
+        tokens.message_id(subscriber, "example.org"),
+    ] == made
