@@ -14,7 +14,7 @@ from mailer.compose.names import did_you_mean
 from mailer.compose.options import Gallery, OptionReader, Values
 from mailer.compose.reading import Issue
 from mailer.compose.text import References, text_of
-from mailer.errors import Fault
+from mailer.errors import Fault, InputError
 from mailer.model.words import Slot, SlotKind
 
 
@@ -50,18 +50,30 @@ class Filler:
             one.values.both("first", number == 0)
         return filled
 
-    def _plain(self, body: Body) -> Filled:
-        kind = self.layout.blocks["text"]
+    def _kind(self, name: str) -> BlockKind | None:
+        """Returns a block of the layout, or gathers what is wrong with its file."""
+        try:
+            return self.layout.blocks[name]
+        except InputError as error:
+            self.faults += (fault for fault in error.faults if fault not in self.faults)
+            return None
+
+    def _plain(self, body: Body) -> Filled | None:
+        kind = self._kind("text")
+        if kind is None:
+            return None
         values = self.options.read(Block("text", body.line(0), 3, body=body), kind)
         self._markdown(values, body, "Give each block its condition: `::: story when='…'`.")
         values.text["references"] = self.references.take()
         return Filled(kind, values, None)
 
     def _block(self, block: Block) -> Filled | None:
-        kind = self.layout.blocks.get(block.name)
-        if kind is None:
+        if block.name not in self.layout.blocks:
             hint = did_you_mean(block.name, self.layout.blocks, kind="blocks")
             self._fault(f"There is no block `{block.name}`.", block.line, hint)
+            return None
+        kind = self._kind(block.name)
+        if kind is None:
             return None
         values = self.options.read(block, kind)
         for child in block.children:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -83,8 +83,41 @@ class Layout:
     words: tuple[str, ...]  # every text of the layout, so that no sentinel occurs in it
 
 
-def load_layout(files: LayoutFiles, *, name: str) -> Layout:
-    """Loads a layout; raises InputError with every fault, each with its file and line."""
+class _Blocks(Mapping[str, BlockKind]):
+    """Describes and compiles a block when it is asked for: an issue uses a few of them."""
+
+    def __init__(self, files: Mapping[str, Source], compile_: Callable[[BlockKind], None]) -> None:
+        self._files = files
+        self._compile = compile_
+        self._known: dict[str, BlockKind] = {}
+
+    def __getitem__(self, name: str) -> BlockKind:
+        """Returns a block; raises KeyError, or InputError with every fault of its file."""
+        if name not in self._known:
+            faults: list[Fault] = []
+            kind = _block(name, self._files[name], faults)
+            if faults or kind is None:
+                raise InputError(faults)
+            self._compile(kind)
+            self._known[name] = kind
+        return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files  # without reading it
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def load_layout(files: LayoutFiles, *, name: str, whole: bool = True) -> Layout:
+    """Loads a layout; raises InputError with every fault, each with its file and line.
+
+    Unless it is read as a ``whole``, each block is read when it is first asked for, and tells its
+    faults then: half of the time that an issue takes would go into blocks that it does not use.
+    """
     faults: list[Fault] = []
     known = set(files.names())
     words: list[str] = []
@@ -103,17 +136,15 @@ def load_layout(files: LayoutFiles, *, name: str) -> Layout:
     text_document = read("layout.txt")
     theme = _theme(read("theme.yaml", needed=False), faults)
     style, media = read("style.css", needed=False), read("media.css", needed=False)
-    blocks: dict[str, BlockKind] = {}
+    found: dict[str, Source] = {}
     partials: dict[str, Source] = {}
     for path in sorted(known):
         folder, _, leaf = path.rpartition("/")
         if leaf.startswith("_") and leaf.endswith((".mjml", ".txt")):
             partials[path] = read(path)  # what others include
         elif folder == "blocks" and leaf.endswith(".mjml"):
-            kind = _block(leaf.removesuffix(".mjml"), read(path), faults)
-            if kind is not None:
-                blocks[kind.name] = kind
-    if "text" not in blocks:
+            found[leaf.removesuffix(".mjml")] = read(path)
+    if "text" not in found or not found["text"].text.strip():
         faults.append(
             Fault(
                 "The layout has no block `text`, which shows plain Markdown.",
@@ -121,39 +152,35 @@ def load_layout(files: LayoutFiles, *, name: str) -> Layout:
                 rule="layout",
             )
         )
+    templates = Templates(partials)
+
+    def compile_block(kind: BlockKind) -> None:
+        _compile(templates, [(kind.markup, MARKUP), (kind.text, TEXT)])
+
+    blocks = _Blocks(found, compile_block)
+    for block in blocks if whole else ():
+        _gather(faults, blocks.__getitem__, block)
+    frame = [(document, MARKUP), (text_document, TEXT), (style, TEXT), (media, TEXT)]
+    _gather(faults, _compile, templates, frame)
     if faults:
         raise InputError(faults)
-    layout = Layout(
-        name,
-        blocks,
-        document,
-        text_document,
-        theme,
-        style,
-        media,
-        Templates(partials),
-        tuple(words),
+    return Layout(
+        name, blocks, document, text_document, theme, style, media, templates, tuple(words)
     )
-    _compile(layout)
-    return layout
 
 
-def _compile(layout: Layout) -> None:
-    """Compiles every template now, so that all their faults are told together."""
+def _gather(faults: list[Fault], act: Callable[..., object], *values: object) -> None:
+    try:
+        act(*values)
+    except InputError as error:
+        faults += error.faults
+
+
+def _compile(templates: Templates, sources: Sequence[tuple[Source, str]]) -> None:
+    """Compiles templates now, so that all their faults are told together."""
     faults: list[Fault] = []
-    sources = [
-        (layout.document, MARKUP),
-        (layout.text_document, TEXT),
-        (layout.style_css, TEXT),
-        (layout.media_css, TEXT),
-    ]
-    for kind in layout.blocks.values():
-        sources += [(kind.markup, MARKUP), (kind.text, TEXT)]
     for source, how in sources:
-        try:
-            layout.templates.compile(source, how)
-        except InputError as error:
-            faults += error.faults
+        _gather(faults, templates.compile, source, how)
     if faults:
         raise InputError(faults)
 

@@ -76,6 +76,7 @@ class _Inspector:
     def __init__(self, text: str, told_apart: frozenset[str]) -> None:
         self.data = text.encode("utf-8", "surrogatepass")
         self.ascii = len(self.data) == len(text)
+        self.reached = (0, 0)  # the last place that was asked for: bytes, characters
         self.told_apart = told_apart
         self.found = Inspection()
         self.open: list[str] = []
@@ -117,9 +118,15 @@ class _Inspector:
             raise _Enough
 
     def _characters_before(self, index: int) -> int:
+        """Counts characters up to a byte; on from the last place, or the work would be square."""
         if self.ascii:
             return index
-        return len(self.data[:index].decode("utf-8", "replace"))
+        if index < self.reached[0]:
+            self.reached = (0, 0)
+        start, count = self.reached
+        count += len(self.data[start:index].decode("utf-8", "replace"))
+        self.reached = (index, count)
+        return count
 
     def start(self, name: str, attributes: list[str]) -> None:
         parent = self.open[-1] if self.open else ""

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mailer.errors import InputError
 from mailer.model.words import Picture
 
+Image.preinit()  # it imports the readers, which would else be part of the first picture
 MOST_BYTES = 25_000_000
 MOST_PIXELS = 50_000_000  # 50 megapixels; a bomb of a few kilobytes can unfold to billions
 _KEPT = {"JPEG": "jpg", "PNG": "png", "GIF": "gif"}

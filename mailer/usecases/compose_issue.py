@@ -60,7 +60,7 @@ def compose_from_folder(
 
     @cache
     def loaded(name: str) -> Layout:
-        return load_layout(layouts(name), name=name)
+        return load_layout(layouts(name), name=name, whole=False)
 
     faults: list[Fault] = []
     sheets = read_sheets(issue, brand, faults)

@@ -58,8 +58,8 @@ def tiny() -> Layout:
 def layout_with() -> Callable[..., Layout]:
     """Loads the tiny layout with some files changed: ``layout_with({"theme.yaml": …})``."""
 
-    def load(changed: dict[str, str]) -> Layout:
-        return load_layout(Files(changed), name="tiny")
+    def load(changed: dict[str, str], *, whole: bool = True) -> Layout:
+        return load_layout(Files(changed), name="tiny", whole=whole)
 
     return load
 

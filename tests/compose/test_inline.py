@@ -6,11 +6,21 @@ import re
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
+from mailer.compose import inline
 from mailer.compose.compose import Composed
 from mailer.compose.css import troubles_of
-from mailer.compose.inline import DOCTYPE, MARK, inline_styles, parse, serialise
+from mailer.compose.inline import (
+    DOCTYPE,
+    MARK,
+    inline_styles,
+    parse,
+    rules_that_may_match,
+    serialise,
+)
 from mailer.compose.layout import Layout
 from mailer.compose.mjml import run_engine
 from mailer.errors import Fault
@@ -87,6 +97,38 @@ def test_the_sheet_goes_when_all_of_it_was_inlined_and_stays_when_not() -> None:
     assert MARK not in inlined(mail())
     assert inlined(mail()).count("<style") == mail().count("<style") - 1
     assert "a:hover" in inlined(mail(css="a:hover { color: red }"))
+
+
+SELECTORS = (
+    "p", "P", "td.x", ".ink > div", ".ink.nope", "p, .nope", "#a .nope", "#a", "[title]",
+    "ul li", "article p", "a:hover", ".nope:hover", "*", "p + ul", "h1.title a",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(SELECTORS), max_size=6, unique=True))
+@settings(max_examples=40)
+def test_leaving_rules_out_changes_nothing(selectors: list[str]) -> None:
+    css = "".join(f'{each} {{ font-family: "A{n}", b; }}\n' for n, each in enumerate(selectors))
+    html = mail(css=css).replace("<p ", '<p id="a" class="ink x" ')
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inline, "rules_that_may_match", lambda css, root: css)
+        whole = inlined(html)
+
+    assert inlined(html) == whole
+
+
+def test_rules_for_what_is_not_there_are_left_out() -> None:
+    root = parse('<p class="a">x</p>')
+    css = "p { a: b } .a { a: b } .b { a: b } p .b, ul { a: b } .b, p { a: 'x' } /* } */"
+
+    assert rules_that_may_match(css, root).split("\n") == [
+        "p { a: b }",
+        ".a { a: b }",
+        ".b, p { a: 'x' }",
+    ]
+    assert rules_that_may_match("@media x { ul { a: b } }", root) == "@media x { ul { a: b } }"
+    assert rules_that_may_match("ul { a: '}' }", root) == "ul { a: '}' }"
 
 
 def test_no_marker_is_left_behind() -> None:

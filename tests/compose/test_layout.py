@@ -157,3 +157,18 @@ def test_a_template_that_includes_itself_is_a_fault(
     (fault,) = faults_of(compose, "Hello", layout=layout)
 
     assert "includes itself" in fault.message
+
+
+def test_a_block_that_an_issue_does_not_use_is_not_read(
+    compose: Compose, layout_with: Callable[..., Layout], faults_of: Faults
+) -> None:
+    broken, torn = "no description", "{#\n#}\n{# text #}\n{%"
+    layout = layout_with({"blocks/broken.mjml": broken, "blocks/torn.mjml": torn}, whole=False)
+
+    assert "Hello" in compose("Hello", layout=layout).rendition.text
+    faults = faults_of(compose, "::: broken\n:::\n::: torn\n:::\n::: broken\n:::", layout=layout)
+    assert [(fault.file, fault.line) for fault in faults] == [
+        ("layouts/tiny/blocks/broken.mjml", 1),
+        ("layouts/tiny/blocks/torn.mjml", 4),
+    ]
+    assert "broken" in layout.blocks
