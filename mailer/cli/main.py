@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from mailer import __version__
-from mailer.cli import campaigns, database, issues, people, screen, site, workspace
+from mailer.cli import campaigns, database, imports, issues, people, screen, site, workspace
 from mailer.errors import InputError, MailerError, StoppedError
 
 app = typer.Typer(
@@ -54,6 +54,7 @@ def common(
 
 
 workspace.register(app)
+imports.register(app)
 people.register(app)
 issues.register(app)
 campaigns.register(app)

@@ -41,6 +41,7 @@ class FieldDefinition(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     kind: str
+    choices: str = Field(default="", sa_column_kwargs={"server_default": ""})  # one a line
     created_at: datetime
 
 
@@ -193,6 +194,29 @@ class Batch(SQLModel, table=True):
     rejected: int = 0
     suppressed: int = 0
     duplicates: int = 0
+    rejects_file: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    undone_at: datetime | None = None
+
+
+class BatchChange(SQLModel, table=True):
+    """What one import did to one person, so that it can be taken back.
+
+    ``status_after`` without a change of status says that the file repeated a departure:
+    taking back an earlier import must not bring this person back.
+    """
+
+    __tablename__ = "batch_change"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    batch_id: int = Field(primary_key=True, foreign_key="batch.id")
+    subscriber_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    created: bool  # the person was not known before
+    status_before: str | None = None  # null: was not on the list
+    since_before: datetime | None = None
+    status_after: str | None = None  # null: the status is as it was
+    fields_before: str | None = None  # JSON; null: fields and language are as they were
+    language_before: str | None = None
+    undone_at: datetime | None = None
 
 
 class Event(SQLModel, table=True):

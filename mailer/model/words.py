@@ -44,6 +44,8 @@ class BatchState(StrEnum):
     loading = "loading"  # people are being written, or a process died while writing them
     stopped = "stopped"  # a process died half-way; the same import completes it
     done = "done"  # whole
+    undoing = "undoing"  # being taken back, or a process died while doing so
+    undone = "undone"  # taken back, but for people who acted since
 
 
 class FieldKind(StrEnum):
@@ -53,6 +55,7 @@ class FieldKind(StrEnum):
     number = "number"
     date = "date"
     yesno = "yesno"
+    choice = "choice"  # one of a closed list of words
     list = "list"
 
 

@@ -5,14 +5,15 @@
     load …  rows in the file's order       ─▶ a temporary table; nothing is changed yet
     settle  order by key, fold doubles     ─▶ one row a person
     count   slice by slice                 ─▶ what would happen to each
-    merge   slice by slice, in key order   ─▶ people, subscriptions, consent, events, counts
+    merge   slice by slice, in key order   ─▶ people, subscriptions, consent, events, counts,
+                                              and for an undo: what each person was before
 
 A slice is one short transaction that also moves the batch's counts and its ``merged`` mark, so
 a process that dies leaves a batch that the same import, run again, takes over and completes:
 the staged rows come out in the same order, and those up to the mark are done.
 
-Nobody is raised: a status only ever moves down ``STATUS_RANK``, and whoever is suppressed gets
-neither a row nor a subscription.
+Nobody is raised: a status only ever moves down ``STATUS_RANK``, also of people who are suppressed;
+those get neither a row nor a subscription nor a changed field.
 """
 
 from __future__ import annotations
@@ -176,6 +177,10 @@ class Arrivals:
         }
         connection.execute(self._statements["people"], values)
         self._dialect.recognise_latecomers(connection)
+        if entry.batch_id is not None:
+            self._dialect.hold(connection, entry.list_id)
+            for step in ("newcomers recorded", "others recorded"):
+                connection.execute(self._statements[step], values)
         for step in ("changes", "subscriptions", "lowered", "consents", "events"):
             connection.execute(self._statements[step], values)
         fates = self._fates()
@@ -224,24 +229,29 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
     """The SQL of one slice. ``a`` is what the file says, ``p`` who is on file already."""
     staged = "slice s JOIN arrival a ON a.n = s.n AND a.n BETWEEN :first AND :last"
     receiving = f"'{SubscriptionStatus.active}', '{SubscriptionStatus.pending}'"
+    changed = "s.changed AND s.fate <> 'suppressed'"
     statements = {
         "read": (
-            "INSERT INTO slice (n, subscriber_id, is_new, fate, changed, lowered, agrees)"
+            "INSERT INTO slice"
+            " (n, subscriber_id, is_new, fate, changed, lowered, agrees, repeats)"
             " SELECT n, id, is_new, CASE WHEN suppressed THEN 'suppressed'"
             "  WHEN joins THEN 'added' WHEN changed OR lowered OR agrees THEN 'updated'"
-            "  ELSE 'unchanged' END, changed, lowered, agrees"
-            " FROM (SELECT a.n, p.id, p.id IS NULL AS is_new, x.hash IS NOT NULL AS suppressed,"
-            "  u.status IS NULL AS joins,"
+            "  ELSE 'unchanged' END, changed, lowered, agrees, repeats"
+            " FROM (SELECT a.n, p.id, p.id IS NULL AS is_new, "
+            "  (x.hash IS NOT NULL OR y.hash IS NOT NULL) AS suppressed, u.status IS NULL AS joins,"
             f" (p.id IS NOT NULL AND ({dialect.FIELDS_CHANGE} OR {dialect.LANGUAGE_CHANGES}))"
             "   AS changed,"
             f" (u.status IS NOT NULL AND {_rank('u.status')} < a.ceiling) AS lowered,"
             f" (CAST(:wording AS integer) IS NOT NULL AND u.status IN ({receiving})"
             f"   AND a.ceiling < {LEAVING} AND NOT EXISTS (SELECT 1 FROM consent c"
             "   WHERE c.subscriber_id = p.id AND c.list_id = :list AND c.wording_id = :wording))"
-            "   AS agrees"
+            "   AS agrees,"
+            f" (u.status NOT IN ({receiving}) AND a.ceiling >= {LEAVING}"
+            f"   AND a.ceiling <= {_rank('u.status')}) AS repeats"
             " FROM arrival a LEFT JOIN subscriber p ON p.key = a.key"
             " LEFT JOIN subscription u ON u.list_id = :list AND u.subscriber_id = p.id"
             " LEFT JOIN suppression x ON x.hash = a.hash"
+            " LEFT JOIN list_suppression y ON y.list_id = :list AND y.hash = a.hash"
             f" WHERE a.n BETWEEN :first AND :last {dialect.APART}) AS found"
         ),
         "people": (
@@ -251,11 +261,31 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
             f" :at FROM {staged} WHERE s.is_new AND s.fate <> 'suppressed' ORDER BY s.n"
             " ON CONFLICT (key) DO NOTHING"
         ),
+        "newcomers recorded": (
+            "INSERT INTO batch_change (batch_id, subscriber_id, created, status_after)"
+            f" SELECT :batch, s.subscriber_id, s.is_new, {_word('a.rank')} FROM {staged}"
+            " WHERE s.fate = 'added' AND NOT s.changed ORDER BY s.subscriber_id"
+        ),
+        "others recorded": (
+            "INSERT INTO batch_change (batch_id, subscriber_id, created, status_before,"
+            " since_before, status_after, fields_before, language_before)"
+            " SELECT :batch, s.subscriber_id, s.is_new,"
+            " CASE WHEN s.lowered OR s.repeats THEN u.status END,"
+            " CASE WHEN s.lowered OR s.repeats THEN u.since END,"
+            f" CASE WHEN s.fate = 'added' THEN {_word('a.rank')}"
+            f"  WHEN s.lowered THEN {_word('a.ceiling')} WHEN s.repeats THEN u.status END,"
+            f" CASE WHEN {changed} THEN CAST(p.fields AS text) END,"
+            f" CASE WHEN {changed} THEN p.language END"
+            f" FROM {staged} JOIN subscriber p ON p.id = s.subscriber_id"
+            " LEFT JOIN subscription u ON u.list_id = :list AND u.subscriber_id = s.subscriber_id"
+            " WHERE (s.fate = 'added' AND s.changed) OR s.fate = 'updated' OR s.lowered"
+            "  OR s.repeats ORDER BY s.subscriber_id"
+        ),
         "changes": (
             f"UPDATE subscriber AS target SET fields = {dialect.LAID_OVER},"
             " language = COALESCE(a.language, p.language)"
             f" FROM {staged} JOIN subscriber p ON p.id = s.subscriber_id"
-            " WHERE target.id = s.subscriber_id AND s.changed AND s.fate <> 'suppressed'"
+            f" WHERE target.id = s.subscriber_id AND {changed}"
         ),
         "subscriptions": (
             "INSERT INTO subscription (list_id, subscriber_id, status, since)"
@@ -266,7 +296,7 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
             f"UPDATE subscription SET status = {_word('a.ceiling')}, since = :at FROM {staged}"
             " WHERE subscription.list_id = :list"
             " AND subscription.subscriber_id = s.subscriber_id"
-            " AND s.lowered AND s.fate = 'updated'"
+            " AND s.lowered"
             f" AND {_rank('subscription.status')} < a.ceiling"
         ),
         "consents": (
@@ -283,7 +313,7 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
             f"  WHEN s.lowered THEN {_word('a.ceiling')}"
             "   WHEN s.changed THEN 'changed' ELSE 'agreed' END,"
             " :source, s.subscriber_id, :list, :batch, ''"
-            f" FROM {staged} WHERE s.fate IN ('added', 'updated') ORDER BY s.n"
+            f" FROM {staged} WHERE s.fate IN ('added', 'updated') OR s.lowered ORDER BY s.n"
         ),
     }
     instant = bindparam("at", type_=UTCDateTime())

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlmodel import col
 
 from mailer.errors import BusyError, StoppedError
-from mailer.model.people import Batch, MailingList
+from mailer.model.people import Batch, BatchChange, MailingList
 from mailer.model.words import BatchState
 from mailer.store.processes import is_gone, this_process
+
+UNFINISHED = (BatchState.loading, BatchState.stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,13 @@ def begin(connection: Connection, batch: Batch) -> Begun:
             update(Batch)
             .where(col(Batch.id) == half.id)
             .where(col(Batch.taken) == half.taken)
-            .where(col(Batch.state) != BatchState.done)
-            .values(taken=half.taken + 1, owner=this_process(), state=BatchState.loading)
+            .where(col(Batch.state).in_(UNFINISHED))
+            .values(
+                taken=half.taken + 1,
+                owner=this_process(),
+                state=BatchState.loading,
+                rejects_file=batch.rejects_file,
+            )
         )
         if moved.rowcount == 1:
             return Begun(half.id, half.taken + 1, half.merged)
@@ -130,10 +137,31 @@ def _open_ones(connection: Connection, batch: Batch) -> Sequence[Row[Any]]:
         select(Batch)
         .where(col(Batch.list_id) == batch.list_id)
         .where(col(Batch.digest) == batch.digest)
-        .where(col(Batch.state) != BatchState.done)
+        .where(col(Batch.state).in_(UNFINISHED))
         .where(col(Batch.rows) == batch.rows)
         .where(col(Batch.rejected) == batch.rejected)
         .where(col(Batch.duplicates) == batch.duplicates)
         .order_by(col(Batch.id))
     )
+    return connection.execute(query).all()
+
+
+def all_of_them(connection: Connection, batch_id: int | None = None) -> Sequence[Row[Any]]:
+    """Imports with their lists' names and how many people an undo left, oldest first."""
+    query = (
+        select(
+            Batch,
+            col(MailingList.name).label("list"),
+            select(func.count())
+            .select_from(BatchChange)
+            .where(col(BatchChange.batch_id) == col(Batch.id))
+            .where(col(BatchChange.undone_at).is_(None))
+            .scalar_subquery()
+            .label("standing"),
+        )
+        .join(MailingList, col(MailingList.id) == col(Batch.list_id))
+        .order_by(col(Batch.id))
+    )
+    if batch_id is not None:
+        query = query.where(col(Batch.id) == batch_id)
     return connection.execute(query).all()

@@ -28,7 +28,7 @@ from mailer.model.people import (
 )
 from mailer.model.words import FieldKind, SubscriptionStatus
 from mailer.store.database import one
-from mailer.store.subscriptions import BY_READER
+from mailer.store.subscriptions import BY_READER, taken_off_by_import
 
 RECEIVING = (SubscriptionStatus.active, SubscriptionStatus.pending)
 
@@ -232,6 +232,8 @@ def unsubscribe(
         .values(status=SubscriptionStatus.unsubscribed, since=at)
     )
     if moved.rowcount == 0:
+        if taken_off_by_import(connection, subscriber_id, list_id):
+            note(connection, at, "unsubscribed", actor, subscriber_id, list_id, "already")
         return False
     note(connection, at, "unsubscribed", actor, subscriber_id, list_id, detail)
     return True

@@ -37,7 +37,7 @@ def prepare(connection: Connection) -> None:
             )
         connection.exec_driver_sql(
             "CREATE TEMP TABLE slice (n bigint PRIMARY KEY, subscriber_id bigint, is_new boolean,"
-            " fate text, changed boolean, lowered boolean, agrees boolean)"
+            " fate text, changed boolean, lowered boolean, agrees boolean, repeats boolean)"
         )
 
 
@@ -87,6 +87,24 @@ def recognise_latecomers(connection: Connection) -> None:
             " FROM arrival a JOIN subscriber p ON p.key = a.key"
             " WHERE slice.is_new AND a.n = slice.n AND p.id <> slice.subscriber_id"
         )
+    )
+
+
+def hold(connection: Connection, list_id: int) -> None:
+    """Locks the rows that change, so that what is recorded of them is what they were."""
+    connection.execute(
+        text(
+            "SELECT p.id FROM slice s JOIN subscriber p ON p.id = s.subscriber_id"
+            " WHERE s.changed ORDER BY p.id FOR UPDATE OF p"
+        )
+    )
+    connection.execute(
+        text(
+            "SELECT u.subscriber_id FROM slice s JOIN subscription u"
+            " ON u.list_id = :list AND u.subscriber_id = s.subscriber_id"
+            " WHERE s.lowered ORDER BY u.subscriber_id FOR UPDATE OF u"
+        ),
+        {"list": list_id},
     )
 
 

@@ -42,7 +42,8 @@ def prepare(connection: Connection) -> None:
             )
         connection.exec_driver_sql(
             "CREATE TEMP TABLE slice (n INTEGER PRIMARY KEY, subscriber_id INTEGER,"
-            " is_new INTEGER, fate TEXT, changed INTEGER, lowered INTEGER, agrees INTEGER)"
+            " is_new INTEGER, fate TEXT, changed INTEGER, lowered INTEGER, agrees INTEGER,"
+            " repeats INTEGER)"
         )
 
 
@@ -80,6 +81,10 @@ def number_newcomers(connection: Connection) -> None:
 
 def recognise_latecomers(connection: Connection) -> None:
     """Nobody can have been added by somebody else meanwhile."""
+
+
+def hold(connection: Connection, list_id: int) -> None:
+    """Nobody else writes while this transaction lasts."""
 
 
 def hurry(connection: Connection) -> None:

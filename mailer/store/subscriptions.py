@@ -21,6 +21,7 @@ from mailer.model.words import SubscriptionStatus
 
 BY_READER = "reader"  # the actor of an event, and the reason of a suppression, that a reader caused
 _EVERYTHING = "everything"
+_ALREADY = "already"  # an import had taken them off; now they, or an operator, say so too
 _ABSENT = "absent"  # was on no such list: a link can outlive an import that was undone
 
 _AT = bindparam("at", type_=UTCDateTime())
@@ -45,6 +46,10 @@ _DEPARTURE = text(
     "SELECT actor, detail FROM event WHERE id = (SELECT max(id) FROM event"
     " WHERE subscriber_id = :subscriber AND list_id = :list AND kind = 'unsubscribed')"
 )
+_LAST_TURN = text(
+    "SELECT 1 FROM event WHERE batch_id IS NOT NULL AND id = (SELECT max(id) FROM event"
+    " WHERE subscriber_id = :subscriber AND list_id = :list)"
+)
 # Any earlier reason stays: a reader's wish must not make a complaint something to undo.
 _SUPPRESS = text(
     "INSERT INTO suppression (hash, reason, at)"
@@ -65,7 +70,7 @@ class Departure:
 
     actor: str
     everything: bool
-    was: SubscriptionStatus | None  # None: they were not on the list
+    was: SubscriptionStatus | None  # None: they got no mail of the list
 
     @property
     def may_be_undone(self) -> bool:
@@ -76,7 +81,8 @@ class Departure:
         """Reads the ``detail`` of an ``unsubscribed`` event; what it does not name was active."""
         words = detail.split()
         was = SubscriptionStatus.pending if "pending" in words else SubscriptionStatus.active
-        return cls(actor, _EVERYTHING in words, None if _ABSENT in words else was)
+        nowhere = _ABSENT in words or _ALREADY in words
+        return cls(actor, _EVERYTHING in words, None if nowhere else was)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +108,21 @@ def leave_list(connection: Connection, click: Click, list_id: int, why: str = ""
     if person.status is None:
         moved = connection.execute(_NEVER_JOIN, values | {"at": click.at}).rowcount
     if not moved and not connection.execute(_LEAVE, values | {"at": click.at}).rowcount:
+        if taken_off_by_import(connection, click.subscriber_id, list_id):
+            _note(connection, click, "unsubscribed", list_id, f"{why} {_ALREADY}".strip())
         return False
     was = person.status or _ABSENT
     _note(connection, click, "unsubscribed", list_id, f"{why} {was}".removesuffix("active").strip())
     return True
+
+
+def taken_off_by_import(connection: Connection, subscriber_id: int, list_id: int) -> bool:
+    """Whether an import alone says that this person left, so that an undo would bring them back.
+
+    Then a departure by hand is an event of its own, which holds against the undo.
+    """
+    values = {"list": list_id, "subscriber": subscriber_id}
+    return connection.execute(_LAST_TURN, values).scalar() is not None
 
 
 def leave_everything(connection: Connection, click: Click) -> bool:

@@ -232,7 +232,7 @@ def _write(
         if list_id == NO_LIST:
             list_id = make_list(connection, order.list_name, at=order.at)
         people.declare_fields(connection, [name for name, _ in order.mapping.fields], order.at)
-        entry, begun = _begin(connection, order, tally, duplicates, list_id)
+        entry, begun = _begin(connection, order, tally, duplicates, list_id, rejects_file)
     try:
         staged.merge(
             entry,
@@ -258,7 +258,12 @@ def _write(
 
 
 def _begin(
-    connection: Connection, order: _Order, tally: _Tally, duplicates: int, list_id: int
+    connection: Connection,
+    order: _Order,
+    tally: _Tally,
+    duplicates: int,
+    list_id: int,
+    rejects_file: str | None,
 ) -> tuple[Entry, batches.Begun]:
     begun = batches.begin(
         connection,
@@ -272,6 +277,7 @@ def _begin(
             rows=tally.rows,
             rejected=tally.rejected,
             duplicates=duplicates,
+            rejects_file=rejects_file or "",
         ),
     )
     entry = Entry(
