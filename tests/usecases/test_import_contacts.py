@@ -494,3 +494,21 @@ def test_an_id_is_never_given_out_again(db: Database, clock: FakeClock) -> None:
     with db.read() as connection:
         new = connection.execute(text("SELECT id FROM subscriber WHERE key = 'c@x.org'"))
         assert new.scalar_one() > gone
+
+
+def test_whoever_is_suppressed_on_this_list_alone_is_kept_off_it(
+    db: Database, clock: FakeClock
+) -> None:
+    import_text(db, clock, "email\na@x.org\n", list_name="club")
+    with db.write() as connection:
+        hashed = connection.execute(text("SELECT suppression_hash FROM subscriber")).scalar_one()
+        connection.execute(
+            text(
+                "INSERT INTO list_suppression (list_id, hash, reason, at)"
+                " SELECT 1, :hash, 'complaint', created_at FROM subscriber"
+            ),
+            {"hash": hashed},
+        )
+
+    assert import_text(db, clock, "email\na@x.org\n", list_name="club").suppressed == 1
+    assert import_text(db, clock, "email\na@x.org\n", list_name="news").added == 1
