@@ -79,7 +79,9 @@ class Mailer:
         text = path.name == ISSUE_FILE or (VARIANT_FILE.match(path.name) and path.is_file())
         folder = path.parent if text else path
         real = folder.resolve()
-        return IssueFolder(real.name, open_folder(folder), str(real))
+        shared = self.workspace / "snippets"
+        snippets = open_folder(shared) if shared.is_dir() else None
+        return IssueFolder(real.name, open_folder(folder), str(real), snippets)
 
     def layout(self, name: str) -> Folder:
         """A layout's files. Raises InputError."""

@@ -11,7 +11,7 @@ Everything is checked before anything is rendered, so that an author hears of al
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lxml import etree
@@ -34,6 +34,7 @@ from mailer.compose.mjml import (
 from mailer.compose.mjml_check import Inspection, inspect
 from mailer.compose.options import Gallery
 from mailer.compose.reading import ALONE, NOBODY, Brand, Issue, Variants, read_issue
+from mailer.compose.snippets import Origins, ReadSnippet, no_snippets
 from mailer.compose.source import Front
 from mailer.compose.templates import MARKED, MARKUP, TEXT, Source
 from mailer.compose.text import tidy
@@ -53,6 +54,7 @@ BUILT_IN = (
     "list",
     "campaign",
 )
+NOWHERE = Origins("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,24 @@ class Composed:
     source: str = ""  # the issue as it was written, so that a finding can name its line
     picture_urls: frozenset[str] = frozenset()
     others: tuple[Offered, ...] = ()  # the other languages of the issue
+    origins: Origins = NOWHERE  # of the lines of ``source``
+    borrowed: frozenset[str] = frozenset()  # the files that it took from the workspace's snippets
 
     @property
     def offered(self) -> Offered:
         """The language that this is written in, and the readers that it is for."""
         return Offered(self.front.lang, self.front.also_for)
+
+    def placed(self) -> Composed:
+        """The same with the author's file and line for each slot, once checks are done with it.
+
+        Until then lines are those of ``source``, in which snippets have been put.
+        """
+        slots = []
+        for slot in self.rendition.slots:
+            origin = self.origins.of(slot.line) if slot.file == self.where else None
+            slots.append(replace(slot, file=origin.file, line=origin.line) if origin else slot)
+        return replace(self, rendition=replace(self.rendition, slots=tuple(slots)))
 
 
 def compose_issue(
@@ -83,29 +98,36 @@ def compose_issue(
     picture_url: Callable[[str], str],
     brand: Brand = NOBODY,
     variants: Variants = ALONE,
+    read_snippet: ReadSnippet = no_snippets,
 ) -> Composed:
     """Renders an issue once, for everybody; raises InputError with every fault that was found.
 
     ``where`` is the issue's path for people. ``read_picture`` gives the bytes of a file in the
     issue's folder, ``picture_url`` the address of a prepared picture by its content name.
     ``layout`` is a loaded layout, or loads the one that the front matter names. ``variants`` says
-    which language this is, and which others there are.
+    which language this is, and which others there are. ``read_snippet`` gives the text of a
+    snippet, and its path for people.
     """
     faults: list[Fault] = []
-    issue = read_issue(issue_text, where, layout, brand, faults, variants)
+    issue = read_issue(issue_text, where, layout, brand, faults, variants, read_snippet)
     gallery = Gallery(read_picture, picture_url)
     filled = Filler(issue, gallery, faults).fill()
     if faults:
-        raise InputError(sorted(faults, key=lambda fault: (fault.file or "", fault.line or 0)))
-    rendition = _Renderer(issue, gallery, brand, variants.others).render(filled)
+        faults.sort(key=lambda fault: (fault.file or "", fault.line or 0))
+        raise InputError(issue.origins.placed(each) for each in faults)
+    try:
+        rendition = _Renderer(issue, gallery, brand, variants.others).render(filled)
+    except InputError as error:
+        raise InputError(issue.origins.placed(each) for each in error.faults) from error
     return Composed(
         issue.front,
         rendition,
         brand=brand,
         where=where,
-        source=issue_text,
+        source=issue.text,
         picture_urls=frozenset(picture_url(each.name) for each in rendition.pictures),
         others=variants.others,
+        origins=issue.origins,
     )
 
 

@@ -9,6 +9,7 @@ from mailer.compose.directives import Part, read_blocks
 from mailer.compose.languages import Offered
 from mailer.compose.layout import Layout
 from mailer.compose.lifting import Lifted, Lifter, check_nesting, choose_prefix
+from mailer.compose.snippets import Origins, ReadSnippet, expand, no_snippets
 from mailer.compose.source import Front, clean, read_front, split
 from mailer.errors import Fault, InputError
 
@@ -37,6 +38,8 @@ class Issue:
     parts: list[Part]
     lifter: Lifter
     layout: Layout
+    text: str  # with every snippet in its place
+    origins: Origins
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,12 @@ def read_issue(
     brand: Brand,
     faults: list[Fault],
     variants: Variants = ALONE,
+    read_snippet: ReadSnippet = no_snippets,
 ) -> Issue:
-    """Reads front matter and blocks; raises when there is no layout to go on with."""
+    """Reads front matter and blocks; raises when there is no layout to go on with.
+
+    Lines are those of the whole text, in which snippets have been put: see ``Issue.origins``.
+    """
     chosen = layout if isinstance(layout, Layout) else None
     unloaded: tuple[Fault, ...] = ()
     if not isinstance(layout, Layout):
@@ -100,22 +107,23 @@ def read_issue(
             unloaded = error.faults
     text = clean(issue_text, where, faults)
     halves = split(text, where, faults)
+    body, origins = expand(halves.body, halves.body_line, where, read_snippet, faults)
+    text = text.removesuffix(halves.body) + body
     words = chosen.words if chosen else ()
     said = (brand.organisation, brand.postal_address, brand.site_url, brand.sender, brand.reply_to)
     lifter = Lifter(where, choose_prefix([text, *words, *said]), faults)
     lifted = lifter.lift(halves.front, halves.front_line, yaml=True)
     front = _front(lifted, lifter, brand, variants, faults)
     _personal_front(front, lifter, faults)
-    body = lifter.lift(halves.body, halves.body_line)
-    parts = read_blocks(body, where, faults)
+    parts = read_blocks(lifter.lift(body, halves.body_line), where, faults)
     if chosen is None:  # one that is only missing is the issue's fault, on its line
         line = front.line("layout")
         faults += (each if each.file else replace(each, file=where, line=line) for each in unloaded)
-        raise InputError(faults)
+        raise InputError(origins.placed(each) for each in faults)
     front = replace(
         front, sender=front.sender or brand.sender, reply_to=front.reply_to or brand.reply_to
     )
-    return Issue(front, parts, lifter, chosen)
+    return Issue(front, parts, lifter, chosen, text, origins)
 
 
 def _personal_front(front: Front, lifter: Lifter, faults: list[Fault]) -> None:

@@ -50,13 +50,17 @@ def check_issue(
         return CheckReport(error.faults, (), ())
     errors: list[Fault] = []
     warnings: list[Fault] = []
-    for composed in variants:
+    placed: list[Composed] = []
+    for written in variants:
+        findings = check(written)
+        composed = written.placed()
+        placed.append(composed)
         rendition = composed.rendition
         wrong = list(merge.check(rendition.slots, fields, language=rendition.language))
         if not wrong:
             document = rendition.web_html
             wrong = merge.check_web(rendition.slots, document, language=rendition.language)
-        findings = check(composed)
-        errors += [*wrong, *findings.errors]
-        warnings += [*composed.warnings, *findings.warnings]
-    return CheckReport(tuple(errors), tuple(dict.fromkeys(warnings)), variants)
+        place = written.origins.placed
+        errors += [*wrong, *map(place, findings.errors)]
+        warnings += map(place, (*composed.warnings, *findings.warnings))
+    return CheckReport(tuple(errors), tuple(dict.fromkeys(warnings)), placed)

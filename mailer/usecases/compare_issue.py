@@ -10,7 +10,7 @@ from mailer.errors import InputError
 from mailer.ports import Folder
 from mailer.store import campaigns
 from mailer.store.database import Database
-from mailer.usecases.compose_issue import ISSUE_FILE, IssueFolder, file_hashes, sources
+from mailer.usecases.compose_issue import ISSUE_FILE, SNIPPETS, IssueFolder, file_hashes, sources
 
 _MOST = 30  # lines shown
 
@@ -34,7 +34,12 @@ def compare_issue(
     issue = issue_at(Path(campaign.folder))
     try:
         default = campaign.frozen.get("default_layout", "")
-        now = file_hashes(issue, layouts=layouts, default_layout=default)
+        now = file_hashes(
+            issue,
+            layouts=layouts,
+            default_layout=default,
+            borrowed=[name.removeprefix(SNIPPETS) for name in campaign.frozen["files"]],
+        )
         texts = sources(issue)
     except InputError as error:
         return (str(error),)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache, cached_property
 
 from mailer import __version__
 from mailer.compose.compose import Composed, Front, Variants, compose_issue
-from mailer.compose.languages import Offered, choose
+from mailer.compose.languages import Offered, choose, lookups
 from mailer.compose.layout import Layout, load_layout
 from mailer.compose.reading import Brand, read_heading
 from mailer.errors import Fault, InputError, NotFoundError
 from mailer.ports import Folder
 
 ISSUE_FILE = "issue.md"
+SNIPPETS = "workspace/snippets/"  # before the names of borrowed files, among a plan's files
 # Any name that looks like a language of the issue, so that a wrong tag is told and not left out.
 VARIANT_FILE = re.compile(r"issue\.([^./]+)\.md\Z")
 
@@ -28,6 +30,7 @@ class IssueFolder:
     name: str
     files: Folder
     path: str
+    snippets: Folder | None = None  # the workspace's
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +69,73 @@ def compose_from_folder(
     sheets = read_sheets(issue, brand, faults)
     composed = []
     for sheet in sheets if language is None else [_in(language, sheets)]:
+        shelf = _Shelf(issue, sheet.front.lang)
         try:
-            composed.append(
-                compose_issue(
-                    sheet.text,
-                    where=sheet.where,
-                    read_picture=issue.files.data,
-                    layout=loaded,
-                    picture_url=lambda name: f"{brand.site_url}/i/{name}",
-                    brand=brand,
-                    variants=sheet.variants,
-                )
+            done = compose_issue(
+                sheet.text,
+                where=sheet.where,
+                read_picture=shelf.picture,
+                layout=loaded,
+                picture_url=lambda name: f"{brand.site_url}/i/{name}",
+                brand=brand,
+                variants=sheet.variants,
+                read_snippet=shelf.snippet,
             )
+            composed.append(replace(done, borrowed=frozenset(shelf.borrowed)))
         except InputError as error:
             faults += error.faults
     if faults:
         raise InputError(dict.fromkeys(faults))
     return tuple(composed)
+
+
+class _Shelf:
+    """Finds what an issue names: in its own folder, else among the workspace's snippets."""
+
+    def __init__(self, issue: IssueFolder, language: str) -> None:
+        self._own = issue.files
+        self._snippets = issue.snippets
+        self._language = language
+        self.borrowed: set[str] = set()  # names in the workspace's snippets
+
+    def picture(self, name: str) -> bytes:
+        """Raises InputError."""
+        if name not in self._own_names and name in self._snippet_names and self._snippets:
+            self.borrowed.add(name)
+            return self._snippets.data(name)
+        return self._own.data(name)
+
+    def snippet(self, name: str) -> tuple[str, str]:
+        """The snippet in the issue's language if there is one; its suffix may be left out.
+
+        Raises InputError when there is none. A name that climbs is that of no file here.
+        """
+        stem, dot, suffix = name.rpartition(".")
+        if not dot or "/" in suffix:
+            stem, suffix = name, "md"
+        tags = [self._language, *lookups(self._language)]
+        for wanted in (*(f"{stem}.{tag}.{suffix}" for tag in tags), f"{stem}.{suffix}"):
+            if wanted in self._own_names:
+                return self._own.text(wanted), self._own.where(wanted)
+            if self._snippets is not None and wanted in self._snippet_names:
+                self.borrowed.add(wanted)
+                return self._snippets.text(wanted), self._snippets.where(wanted)
+        known = {each for each in self._own_names | self._snippet_names if each.endswith(".md")}
+        near = get_close_matches(f"{stem}.{suffix}"[:200], sorted(known - {ISSUE_FILE}), n=1)
+        hint = (
+            f"Did you mean `{near[0]}`?"
+            if near
+            else ("A snippet lies in the issue's folder, or in `snippets` of the workspace.")
+        )
+        raise InputError(f"There is no snippet `{name[:200]}`.", hint=hint)
+
+    @cached_property
+    def _own_names(self) -> frozenset[str]:
+        return frozenset(self._own.names())
+
+    @cached_property
+    def _snippet_names(self) -> frozenset[str]:
+        return frozenset(self._snippets.names() if self._snippets is not None else ())
 
 
 def read_sheets(issue: IssueFolder, brand: Brand, faults: list[Fault]) -> Sequence[Sheet]:
@@ -150,16 +203,29 @@ def sources(issue: IssueFolder) -> dict[str, str]:
 
 
 def file_hashes(
-    issue: IssueFolder, *, layouts: Callable[[str], Folder], default_layout: str = ""
+    issue: IssueFolder,
+    *,
+    layouts: Callable[[str], Folder],
+    default_layout: str = "",
+    borrowed: Iterable[str] = (),
 ) -> dict[str, str]:
-    """A hash of each file that goes into the mail: the issue's own, and its layouts'."""
+    """A hash of each file that goes into the mail: the issue's own, and its layouts'.
+
+    ``borrowed`` are the files that it takes from the workspace's snippets; one that is gone has
+    no hash.
+    """
     brand = Brand(layout=default_layout)
     names = {sheet.front.layout for sheet in read_sheets(issue, brand, [])}
     folders = {"": issue.files, **{f"layouts/{name}/": layouts(name) for name in sorted(names)}}
+    files = [
+        (prefix, folder, name) for prefix, folder in folders.items() for name in folder.names()
+    ]
+    if issue.snippets is not None:
+        there = set(issue.snippets.names())
+        files += [(SNIPPETS, issue.snippets, name) for name in sorted(there.intersection(borrowed))]
     return {
         prefix + name: hashlib.sha256(folder.data(name)).hexdigest()[:32]
-        for prefix, folder in folders.items()
-        for name in folder.names()
+        for prefix, folder, name in files
     }
 
 

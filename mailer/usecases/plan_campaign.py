@@ -118,7 +118,12 @@ def plan_campaign(
         _compile(each, issue, mailing_list, web_url, fields, blank_ok, sending)
         for each in report.variants
     ]
-    files = file_hashes(issue, layouts=layouts, default_layout=brand.layout)
+    files = file_hashes(
+        issue,
+        layouts=layouts,
+        default_layout=brand.layout,
+        borrowed={name for each in report.variants for name in each.borrowed},
+    )
     sender = letters[0].sender
     content = planning.Content(
         issue=issue.name,

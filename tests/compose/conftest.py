@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -80,12 +80,19 @@ def compose(tiny: Layout) -> Callable[..., Composed]:
         layout: Any = tiny,
         brand: Brand = BRAND,
         variants: Variants = ALONE,
+        snippets: Mapping[str, str] | None = None,
         **front: str,
     ) -> Composed:
         if not text.lstrip("\ufeff").startswith("---"):
             said = {"subject": "Boats are back", "preheader": "A quay again"} | front
             head = "".join(f"{key}: {value}\n" for key, value in said.items())
             text = f"---\n{head}---\n{text}"
+
+        def read_snippet(name: str) -> tuple[str, str]:
+            if name not in (snippets or {}):
+                raise InputError(f"There is no snippet `{name}`.")
+            return (snippets or {})[name], f"snippets/{name}"
+
         return compose_issue(
             text,
             where="issue.md",
@@ -94,6 +101,7 @@ def compose(tiny: Layout) -> Callable[..., Composed]:
             picture_url=lambda name: f"https://news.example.org/i/{name}",
             brand=brand,
             variants=variants,
+            read_snippet=read_snippet,
         )
 
     return run
