@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from mailer.message.keys import SigningKey
 from mailer.smtp.exchange import Observer, Outgoing, Source
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Fetcher",
     "FirstFiles",
     "Folder",
+    "KeyFiles",
     "NewFolder",
     "Observer",
     "Outgoing",
@@ -56,6 +58,25 @@ class Fetcher(Protocol):
 
     def get(self, url: str) -> Fetched:
         """Never raises for trouble on the way: that is part of the answer."""
+
+
+class KeyFiles(Protocol):
+    """The private keys that sign mails, by domain and selector."""
+
+    def place(self, domain: str, selector: str) -> str:
+        """Where a key lies or would lie, for people."""
+
+    def load(self, domain: str, selector: str) -> Sequence[SigningKey]:
+        """The keys of a selector. Raises SettingsError in a sentence when they can't be used."""
+
+    def create(self, domain: str, selector: str, *, ed25519_too: bool) -> str:
+        """Makes a key, readable for its owner alone. Raises InputError when there is one."""
+
+    def selectors(self, domain: str) -> Sequence[str]:
+        """The selectors of a domain whose keys are here, the newest first."""
+
+    def remove(self, domain: str, selector: str) -> None:
+        """Removes a key that nothing signs with any more."""
 
 
 class FirstFiles(Protocol):

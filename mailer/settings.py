@@ -21,6 +21,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mailer.errors import Fault, InputError, SettingsError
+from mailer.message.keys import is_domain, is_selector
+from mailer.message.mailbox import HeaderError, encode_address
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DAY = 86_400
@@ -99,6 +101,27 @@ def _names_site(value: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
+def _domain(value: object) -> object:
+    if isinstance(value, str) and not is_domain(value):
+        raise ValueError("a domain such as example.org; one beyond ASCII as xn--…")
+    return value.lower() if isinstance(value, str) else value
+
+
+def _selector(value: object) -> object:
+    if isinstance(value, str) and not is_selector(value):
+        raise ValueError("letters, digits and hyphens, such as m202611")
+    return value
+
+
+def _plain_address(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return encode_address(value)
+        except HeaderError:
+            raise ValueError("an address such as fbl@example.org") from None
+    return value
+
+
 Lifetime = Annotated[int, BeforeValidator(_lifetime)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Delays = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_delays)]
@@ -133,6 +156,11 @@ class Settings(BaseSettings):
     smtp_helo: str | None = None
     smtp_ca_file: Path | None = None
 
+    dkim_domain: Annotated[str | None, BeforeValidator(_domain)] = None
+    dkim_selector: Annotated[str | None, BeforeValidator(_selector)] = None
+    dkim_key_file: Path | None = None
+    cfbl_address: Annotated[str | None, BeforeValidator(_plain_address)] = None
+
     retry_after: Delays = (120, 600, 1800, 3600, 7200, 14400)
     expires_after: Lifetime = 259_200
     window: int = Field(default=200, ge=1, le=10_000)
@@ -140,9 +168,6 @@ class Settings(BaseSettings):
 
 # Named in the public interface, but not in this version: refused rather than ignored.
 NOT_YET = {
-    "MAILER_DKIM_DOMAIN": "signing with DKIM",
-    "MAILER_DKIM_SELECTOR": "signing with DKIM",
-    "MAILER_DKIM_KEY_FILE": "signing with DKIM",
     "MAILER_SMTP_AUTH": "signing in with OAuth 2",
     "MAILER_SMTP_OAUTH_TOKEN_URL": "signing in with OAuth 2",
     "MAILER_SMTP_CLIENT_ID": "signing in with OAuth 2",
@@ -161,9 +186,29 @@ def load_settings(workspace: Path) -> Settings:
     _refuse_unknown(_of_file(file) if file.is_file() else {}, str(file))
     _refuse_unknown(dict(os.environ), "the environment")
     try:
-        return Settings(_env_file=file)
+        settings = Settings(_env_file=file)
     except ValidationError as error:
         raise SettingsError([_fault(item) for item in error.errors()]) from None
+    incomplete = list(_incomplete(settings))
+    if incomplete:
+        raise SettingsError(incomplete)
+    return settings
+
+
+def _incomplete(settings: Settings) -> Iterator[Fault]:
+    """Yields what one setting needs of another."""
+    signs = settings.dkim_domain and settings.dkim_selector
+    if not signs and (settings.dkim_domain or settings.dkim_selector or settings.dkim_key_file):
+        yield Fault(
+            "To sign with DKIM, MAILER_DKIM_DOMAIN and MAILER_DKIM_SELECTOR must both be set.",
+            hint="`mailer keys new` makes a key and prints both lines.",
+        )
+    if settings.cfbl_address and not signs:
+        yield Fault(
+            "MAILER_CFBL_ADDRESS is set, but mails are not signed with DKIM here.",
+            hint="Receivers believe that header in signed mail alone (RFC 9477):"
+            " set MAILER_DKIM_DOMAIN and MAILER_DKIM_SELECTOR too.",
+        )
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from mailer.adapters.clock import SystemClock
 from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.folders import open_folder
 from mailer.adapters.inbox import Inbox
+from mailer.adapters.key_files import KeyFolder
 from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.adapters.web_fetcher import WebFetcher
@@ -33,6 +34,7 @@ from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
 from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.plan_campaign import SendingPolicy
 from mailer.usecases.render_issue import Rendered
+from mailer.usecases.sign_letters import Signing
 
 # What the imports made lives as long as the process. Set aside, it is not walked through again
 # by every full collection: one falls into the composing of an issue and takes 25 ms.
@@ -109,7 +111,23 @@ class Mailer:
         return SendingPolicy(
             return_path=settings.return_path or "",
             site_url=settings.site_url,
+            signing=self.signing,
+            cfbl_address=settings.cfbl_address or "",
         )
+
+    @property
+    def signing(self) -> Signing:
+        """Whose keys sign with DKIM, and where they lie. Nothing is read yet."""
+        settings = self.settings
+        domain, selector = settings.dkim_domain or "", settings.dkim_selector or ""
+        named = settings.dkim_key_file
+        files = KeyFolder(
+            self.workspace / "data" / "keys",
+            named=self.workspace / named if named else None,
+            domain=domain,
+            selector=selector,
+        )
+        return Signing(files, domain, selector)
 
     @property
     def pace(self) -> Pace:

@@ -24,6 +24,7 @@ from mailer.store import planning
 from mailer.store.database import Database
 from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.send_campaign import SendReport, send_campaign
+from mailer.usecases.sign_letters import Signing
 from tests.builders import make_list, make_subscriber, subscribe
 
 KEYS = KeyRing(bytes(range(32)))
@@ -128,6 +129,7 @@ def send(
     retry_after: Sequence[int] = (120,),
     expires_after: int = 3600,
     max_wait: float = 0,
+    signing: Signing | None = None,
     progress: Callable[[Counts, int | None], None] = lambda counts, due: None,
 ) -> SendReport:
     """Sends over real SMTP to a port of this machine."""
@@ -143,6 +145,7 @@ def send(
             retry_after=tuple(retry_after),
             expires_after=expires_after,
             max_wait=max_wait,
+            signing=signing,
             progress=progress,
         )
     )

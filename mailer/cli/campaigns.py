@@ -180,6 +180,7 @@ def test(
                 transport=mailer.transport,
                 keys=mailer.keys,
                 clock=mailer.clock,
+                signing=mailer.signing,
             )
         )
     print_copies(copies)
@@ -399,6 +400,7 @@ async def _until_stopped(mailer: Mailer, name: str, max_wait: float, progress: A
         retry_after=mailer.settings.retry_after,
         expires_after=mailer.settings.expires_after,
         max_wait=max_wait,
+        signing=mailer.signing,
         progress=progress,
         stop=stop,
     )

@@ -161,6 +161,7 @@ def test(
                 transport=mailer.transport,
                 keys=mailer.keys,
                 clock=mailer.clock,
+                signing=mailer.signing,
                 return_path=mailer.settings.return_path or "",
             )
         )

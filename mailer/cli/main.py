@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from mailer import __version__
-from mailer.cli import campaigns, database, imports, issues, people, screen, site, workspace
+from mailer.cli import campaigns, database, imports, issues, keys, people, screen, site, workspace
 from mailer.errors import InputError, MailerError, StoppedError
 
 app = typer.Typer(
@@ -58,6 +58,7 @@ imports.register(app)
 people.register(app)
 issues.register(app)
 campaigns.register(app)
+keys.register(app)
 site.register(app)
 database.register(app)
 

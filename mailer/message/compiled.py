@@ -84,6 +84,12 @@ class CompiledMessage:
         """The person's fields that the message reads: what a plan must keep of each person."""
         return frozenset(self.kinds)
 
+    @property
+    def shared_body(self) -> bytes:
+        """How the body begins for every reader, after the blank line: hashed once by a signer."""
+        first = self._runs[0][0].segments[0]
+        return first.encode().removeprefix(b"\r\n") if isinstance(first, str) else b""
+
     def merge(self, values: Mapping[str, Value], person: PersonHeaders) -> bytes:
         """Returns one person's message, CRLF line ends, before dot-stuffing.
 

@@ -43,6 +43,7 @@ _Q_CODES = tuple(
     "_" if byte == 32 else chr(byte) if byte in _Q_LITERAL else f"={byte:02X}"
     for byte in range(256)
 )
+_UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
 _FRAME = len("=?utf-8?q??=")
 _QUOTED_NAME = 60  # characters: a longer name is encoded, so that it never folds inside quotes
 
@@ -105,6 +106,17 @@ def feedback_id(value: str) -> str:
     if not re.fullmatch(r"[!-9;-~]*:[!-9;-~]*:[!-9;-~]*:[A-Za-z0-9_.-]{5,15}", value):
         raise HeaderError(f"“{value}” can't be a Feedback-ID; it looks like a:b:c:sender.")
     return structured("Feedback-ID", value)
+
+
+def feedback_words(issue: str, list_slug: str, domain: str) -> str:
+    """Makes a Feedback-ID of what a sender wants to tell apart: issue, list, and who it is.
+
+    Nothing in it is one reader's own: Gmail counts complaints for each value (its page on the
+    feedback loop). The sender is the domain of From, cut or filled to what is allowed.
+    """
+    words = [_UNFIT.sub("-", word).strip("-")[:40] for word in (issue, list_slug)]
+    sender = _UNFIT.sub("-", domain)[:15].ljust(5, "-")
+    return ":".join([*words, "campaign", sender])
 
 
 def phrase(text: str, first_room: int) -> list[str]:

@@ -127,6 +127,16 @@ def is_selector(text: str) -> bool:
     return bool(_NAME(text)) and max(map(len, text.split("."))) <= room and len(text) <= 100
 
 
+def is_domain(text: str) -> bool:
+    """Whether this can sign: two labels or more, in ASCII, the last one no number."""
+    return (
+        bool(_NAME(text))
+        and len(text) <= 253
+        and text.rpartition(".")[2][:1].isalpha()
+        and "." in text
+    )
+
+
 def aligned(domain: str, sender_domain: str) -> bool:
     """Whether a signature of ``domain`` can count for a From of ``sender_domain`` (RFC 9989).
 

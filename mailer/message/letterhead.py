@@ -23,8 +23,9 @@ from mailer.message.mailbox import (
 class Letterhead:
     """What every reader of a variant gets alike. Everything in it is frozen with the campaign.
 
-    ``bulk`` writes List-Id, List-Unsubscribe with its one-click line, Precedence and Feedback-ID;
-    service mail and test copies leave them out. ``mark`` stands before the subject of a test copy.
+    ``bulk`` writes List-Id, List-Unsubscribe with its one-click line, Precedence, Feedback-ID and
+    CFBL-Address; service mail and copies of an issue leave them out. ``mark`` stands before the
+    subject of a test copy.
     """
 
     sender: Mailbox
@@ -36,6 +37,7 @@ class Letterhead:
     web_url: str = ""
     web_home: str = ""  # the same without a language, if that is another address
     feedback_id: str = ""
+    cfbl_address: str = ""  # complaints come here as ARF (RFC 9477); counts only when signed
     bulk: bool = True
     mark: str = ""
 
@@ -92,6 +94,7 @@ class Head:
     list_id: str
     tail: str
     bulk: bool
+    cfbl: bool = False
 
     def block(self, person: PersonHeaders, subject: str) -> str:
         """Returns one reader's header block without the blank line. Raises HeaderError."""
@@ -103,6 +106,8 @@ class Head:
         if not _DATE(person.date):
             raise HeaderError(f"“{person.date}” can't be a Date.")
         leave = self._unsubscribe(person) if self.bulk else ""
+        if self.cfbl:  # which mail it was: the signed token that stands in Message-ID, too
+            leave += f"CFBL-Feedback-ID: {person.message_id.partition('@')[0]}\r\n"
         return (
             f"Date: {person.date}\r\n{self.sender}To: {to}\r\n{subject}"
             f"Message-ID: <{person.message_id}>\r\n{self.list_id}{leave}{self.tail}"
@@ -148,11 +153,15 @@ def lay_out(letterhead: Letterhead, subject: str | None, content_type: str) -> H
         tail = headers.structured("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
         if letterhead.feedback_id:
             tail += headers.feedback_id(letterhead.feedback_id)
+        if letterhead.cfbl_address:
+            address = encode_address(letterhead.cfbl_address)
+            tail += headers.structured("CFBL-Address", f"{address}; report=arf")
         tail += headers.structured("Precedence", "bulk")
     tail += headers.structured("MIME-Version", "1.0")
     tail += headers.structured("Content-Type", content_type)
     line = "" if subject is None else subject_line(letterhead.mark, subject)
-    head = Head(sender, line, list_id, tail, letterhead.bulk)
+    cfbl = letterhead.bulk and bool(letterhead.cfbl_address)
+    head = Head(sender, line, list_id, tail, letterhead.bulk, cfbl)
     headers.gate(head.block(STAND_IN, line or "Subject: -\r\n").encode())
     return head
 

@@ -60,6 +60,15 @@ def recent(connection: Connection, limit: int = 50) -> Sequence[Row[Any]]:
     ).all()
 
 
+def unfinished(connection: Connection) -> Sequence[tuple[str, dict[str, Any]]]:
+    """Slug and frozen settings of each campaign that may still send."""
+    over = (CampaignState.finished, CampaignState.cancelled, CampaignState.planning)
+    rows = connection.execute(
+        select(col(Campaign.slug), col(Campaign.frozen)).where(col(Campaign.state).not_in(over))
+    )
+    return [(row.slug, dict(row.frozen)) for row in rows]
+
+
 def list_of(connection: Connection, list_id: int) -> Row[Any]:
     return connection.execute(select(MailingList).where(col(MailingList.id) == list_id)).one()
 

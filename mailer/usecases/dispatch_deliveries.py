@@ -18,7 +18,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
 from random import Random
 
 from sqlalchemy import Connection
@@ -42,8 +41,8 @@ from mailer.store.claims import Claimed, Exchange, Ledger
 from mailer.store.ledger import Settled
 from mailer.store.recorder import Recorder
 from mailer.store.writer import Writer
+from mailer.usecases.render_ahead import BATCH, RenderAhead, Rendered, fingerprint
 
-_LONG, _PIECE = 20_000, 2_047  # bytes
 _STALE_SECONDS = 2.0  # a claim older than this is released: is the person still to be mailed?
 _ENVELOPE = (Stage.mail, Stage.rcpt, Stage.data)
 _HANG_UPS = 3  # on one person's envelope, in one run, before that person is deferred
@@ -60,6 +59,7 @@ class Pace:
     group: int = 100
     rate: float = 0.0  # messages a second; 0: as fast as the wire
     connections: int = 2
+    signing_threads: int = 2
 
     @property
     def rows(self) -> int:
@@ -67,20 +67,6 @@ class Pace:
         if not self.rate:
             return max(self.window, self.connections)
         return max(self.connections, min(self.window, int(self.rate * _STALE_SECONDS)))
-
-
-def fingerprint(message: bytes) -> bytes:
-    """Sixteen bytes that another message does not have.
-
-    hashlib gives the interpreter's lock away for more than 2,047 bytes at a time, and getting it
-    back from the ledger's thread takes several times longer than the hashing. Long messages may.
-    """
-    if len(message) > _LONG:
-        return sha256(message).digest()[:16]
-    found = sha256()
-    for start in range(0, len(message), _PIECE):
-        found.update(message[start : start + _PIECE])
-    return found.digest()[:16]
 
 
 @dataclass(slots=True)
@@ -91,6 +77,7 @@ class _Flight:
     slot: int
     claimed_at: float
     message_hash: bytes | None = None
+    rendered: Rendered | None = None  # ahead of the wire
 
 
 @dataclass(slots=True)
@@ -107,6 +94,7 @@ class Dispatch:
     envelope: Callable[[Claimed], tuple[str, bool]]  # MAIL FROM, SMTPUTF8 needed
     render: Callable[[Claimed], bytes]
     progress: Callable[[Counts, int | None], None]
+    ahead: RenderAhead | None = None  # signs on other threads; without it letters are made here
     stop_reason: str = ""
     state: CampaignState = CampaignState.sending
     counts: Counts = field(default_factory=Counts)
@@ -126,6 +114,7 @@ class Dispatch:
     _next_take: float = 0.0
     _hung_up: dict[int, int] = field(default_factory=dict)
     _lost: int = 0
+    _behind: int = 0  # claimed, and being rendered on other threads
     _dry: bool = False  # the last claim brought nothing, and nothing is due soon
     _draining: bool = False
     _same: tuple[str, int] = ("", 0)
@@ -264,7 +253,7 @@ class Dispatch:
         for timer in (self._pacing, self._committing, self._ticking):
             if timer is not None:
                 timer.cancel()
-        while self._exchanging is not None:
+        while self._exchanging is not None or self._behind:
             self._changed.clear()
             await self._changed.wait()
         while self._ready:
@@ -304,8 +293,13 @@ class Dispatch:
         Plan has tried every value, so a fault here is rare, and it is one person's: the run goes
         on. A second attempt must have the very bytes of the first.
         """
+        rendered, flight.rendered = flight.rendered, None
         try:
-            message = self.render(flight.row)
+            if rendered is None:
+                message = self.render(flight.row)
+                flight.message_hash = fingerprint(message)
+            else:
+                message, flight.message_hash = rendered.taken()
         except (MergeError, HeaderError) as error:
             reply = Reply(554, str(error), "5.6.0")
             self._settle(
@@ -314,7 +308,6 @@ class Dispatch:
             outcome = Outcome(DeliveryState.refused, "unsendable", Blame.message)
             self._watch(Stage.rcpt, outcome, reply)
             return None
-        flight.message_hash = fingerprint(message)
         if flight.row.message_hash not in (None, flight.message_hash):
             self._release(flight, "other bytes than at the first attempt")
             self.stop(
@@ -369,7 +362,9 @@ class Dispatch:
         """Commits when a group is full or the wire is about to run dry; else in a moment."""
         if self._exchanging is not None or self._draining:
             return
-        if len(self._settled) >= min(self.pace.group, self.pace.rows) or not self._ready:
+        if len(self._settled) >= min(self.pace.group, self.pace.rows) or not (
+            self._ready or self._behind
+        ):
             self._exchange()
         elif self._committing is None:
             self._committing = self._loop.call_later(0.05, self._exchange)
@@ -407,10 +402,13 @@ class Dispatch:
         result = done.result()
         self._free(positions)
         now = self._loop.time()
-        for row in result.claimed:
-            flight = _Flight(row, self.recorder.claim(row.position, row.attempt), now)
-            self._flights[row.position] = flight
-            self._ready.append(flight)
+        flights = [
+            _Flight(row, self.recorder.claim(row.position, row.attempt), now)
+            for row in result.claimed
+        ]
+        for flight in flights:
+            self._flights[flight.row.position] = flight
+        self._get_ready(flights)
         self.counts, self.next_due, self.state = (
             result.counts,
             result.next_due,
@@ -426,8 +424,38 @@ class Dispatch:
         self._dry = idle and not go_on and not self._due_soon()
         self.progress(result.counts, self.next_due if idle else None)
         self._changed.set()
-        if len(self._settled) >= self.pace.group or (self._settled and not self._ready) or go_on:
+        if (
+            len(self._settled) >= self.pace.group
+            or (self._settled and not (self._ready or self._behind))
+            or go_on
+        ):
             self._exchange()
+
+    def _get_ready(self, flights: list[_Flight]) -> None:
+        """Has letters signed on other threads first, when they are to be signed."""
+        if self.ahead is None:
+            self._ready.extend(flights)
+            return
+        for number in range(0, len(flights), BATCH):
+            some = flights[number : number + BATCH]
+            self._behind += len(some)
+            job = self.ahead.submit([flight.row for flight in some])
+            job.add_done_callback(partial(self._hand_back, some))
+
+    def _hand_back(self, flights: list[_Flight], done: Future[list[Rendered]]) -> None:
+        """On a signing thread."""
+        self._loop.call_soon_threadsafe(self._signed, flights, done)
+
+    def _signed(self, flights: list[_Flight], done: Future[list[Rendered]]) -> None:
+        self._behind -= len(flights)
+        error = done.exception()
+        if error is not None:
+            self._fault = self._fault or error
+        else:
+            for flight, rendered in zip(flights, done.result(), strict=True):
+                flight.rendered = rendered
+        self._ready.extend(flights)
+        self._changed.set()
 
     def _free(self, positions: list[int]) -> None:
         for position in positions:

@@ -20,8 +20,10 @@ from mailer.compose.reading import Brand
 from mailer.contacts.masking import mask_address
 from mailer.errors import Fault, InputError
 from mailer.message.compiled import CompiledMessage, Letterhead, compile_message
+from mailer.message.headers import feedback_words
+from mailer.message.keys import aligned
 from mailer.message.links import KeyRing
-from mailer.message.mailbox import HeaderError, Mailbox, parse_mailbox
+from mailer.message.mailbox import HeaderError, Mailbox, encode_domain, parse_mailbox
 from mailer.message.values import MergeError
 from mailer.model.words import FieldKind, Slot
 from mailer.ports import Clock, Folder
@@ -36,6 +38,7 @@ from mailer.usecases.compose_issue import (
     web_address,
 )
 from mailer.usecases.send_campaign import Schedule
+from mailer.usecases.sign_letters import Signing
 from mailer.usecases.use_list_defaults import with_list_defaults
 
 _EXAMPLES = 3  # people named, masked, in a fault about a missing value
@@ -47,6 +50,8 @@ class SendingPolicy:
 
     return_path: str  # may hold {token}
     site_url: str
+    signing: Signing | None = None
+    cfbl_address: str = ""  # complaints come here (RFC 9477)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,8 @@ def plan_campaign(
             "from": str(sender),
             "site_url": sending.site_url,
             "return_path": sending.return_path or sender.address,
-            "message_id_domain": sender.address.rpartition("@")[2],
+            "message_id_domain": letters[0].domain,
+            "dkim": sending.signing.freeze() if sending.signing else None,
             "files": files,
             "default_layout": brand.layout,
             "sources": sources(issue),
@@ -182,7 +188,7 @@ def plan_campaign(
         languages,
         excluded,
         web_url,
-        report.warnings,
+        [*report.warnings, *_unaligned(sending, letters)],
     )
 
 
@@ -193,6 +199,7 @@ class _Letter:
     offered: Offered
     subject: str  # for people
     sender: Mailbox
+    domain: str  # of From, as A-labels
     compiled: CompiledMessage
 
 
@@ -206,6 +213,7 @@ def _compile(
     sending: SendingPolicy,
 ) -> _Letter:
     sender, reply_to = _mailboxes(composed)
+    domain = encode_domain(sender.address.rpartition("@")[2])
     compiled = compile_message(
         composed.rendition,
         Letterhead(
@@ -217,11 +225,32 @@ def _compile(
             campaign=issue.name,
             web_url=web_address(web_home, composed),
             web_home=web_home,
+            feedback_id=feedback_words(issue.name, mailing_list.slug, domain),
+            cfbl_address=_complaints(sending, domain),
         ),
         fields=fields,
         blank_ok=blank_ok,
     )
-    return _Letter(composed.offered, _subject(composed), sender, compiled)
+    return _Letter(composed.offered, _subject(composed), sender, domain, compiled)
+
+
+def _unaligned(sending: SendingPolicy, letters: Sequence[_Letter]) -> Iterator[Fault]:
+    """Yields a warning for each domain of a From for which the signature does nothing."""
+    for domain in dict.fromkeys(each.domain for each in letters):
+        sentence = sending.signing.misaligned(domain) if sending.signing else ""
+        if sentence:
+            yield Fault(sentence, rule="dkim")
+
+
+def _complaints(sending: SendingPolicy, domain: str) -> str:
+    """Where complaints go. Raises InputError when nobody would believe the header (RFC 9477)."""
+    address = sending.cfbl_address
+    if address and not aligned(encode_domain(address.rpartition("@")[2]), domain):
+        raise InputError(
+            f"MAILER_CFBL_ADDRESS is {address} and From is at {domain}.",
+            hint="Receivers believe an address of the same domain alone.",
+        )
+    return address
 
 
 def _write_people(

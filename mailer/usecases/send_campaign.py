@@ -15,6 +15,7 @@ from sqlalchemy import Row
 
 from mailer.errors import InputError, SettingsError, StoppedError, WireError
 from mailer.message.compiled import CompiledMessage, PersonHeaders
+from mailer.message.dkim import Signer
 from mailer.message.headers import format_date
 from mailer.message.links import KeyRing, LinkError, Purpose, Tokens
 from mailer.message.replies import classify
@@ -25,6 +26,8 @@ from mailer.store.claims import Claimed, Ledger
 from mailer.store.database import Database
 from mailer.store.ledger import counts
 from mailer.usecases.dispatch_deliveries import Dispatch, Pace
+from mailer.usecases.render_ahead import RenderAhead
+from mailer.usecases.sign_letters import Signing
 
 Progress = Callable[[Counts, int | None], None]
 INTERRUPTED = "It was interrupted."
@@ -58,6 +61,7 @@ async def send_campaign(
     retry_after: tuple[int, ...],
     expires_after: int,
     max_wait: float,
+    signing: Signing | None = None,
     progress: Progress = lambda counts, due: None,
     stop: asyncio.Event | None = None,
 ) -> SendReport:
@@ -76,6 +80,7 @@ async def send_campaign(
     with db.read() as connection:
         campaign = campaigns.find(connection, name)
         _require_sendable(campaign, keys)
+        signer = signing.thaw(campaign.frozen.get("dkim")) if signing else None
         compiled = {
             row.id: CompiledMessage.load(row.compiled)
             for row in campaigns.variants(connection, campaign.id)
@@ -93,8 +98,9 @@ async def send_campaign(
         first_delay=retry_after[0] * 1000,
     )
     settled = False
+    letters = Letters(campaign, compiled, keys, signer)
+    ahead = RenderAhead(letters.render, pace.signing_threads) if signer else None
     try:
-        letters = Letters(campaign, compiled, keys)
         dispatch = Dispatch(
             ledger=Ledger(
                 campaign.id, campaign.list_id, begun.run_id, db.dialect, expires_after * 1000
@@ -108,10 +114,13 @@ async def send_campaign(
             envelope=letters.envelope,
             render=letters.render,
             progress=progress,
+            ahead=ahead,
         )
         await _run(dispatch, transport, stop)
         settled = True
     finally:
+        if ahead is not None:
+            ahead.close()
         begun.recorder.close(remove=settled)
     seconds = dispatch.wire_seconds
     state = runs.end(
@@ -189,10 +198,17 @@ class Schedule:
 
 
 class Letters:
-    """Makes each person's envelope and bytes from what the campaign froze."""
+    """Makes each person's envelope and bytes from what the campaign froze.
+
+    Any number of threads may call ``render``.
+    """
 
     def __init__(
-        self, campaign: Row[Any], compiled: dict[int, CompiledMessage], keys: KeyRing
+        self,
+        campaign: Row[Any],
+        compiled: dict[int, CompiledMessage],
+        keys: KeyRing,
+        signer: Signer | None = None,
     ) -> None:
         frozen = campaign.frozen
         self._compiled = compiled
@@ -202,6 +218,11 @@ class Letters:
         self._return_path: str = frozen["return_path"]
         self._domain: str = frozen["message_id_domain"]
         self._date: tuple[int, str] = (-1, "")
+        self._signers: dict[int, Signer] = {}
+        if signer is not None:
+            self._signers = {
+                variant: signer.expecting(each.shared_body) for variant, each in compiled.items()
+            }
 
     def envelope(self, row: Claimed) -> tuple[str, bool]:
         """MAIL FROM, with the person's signed token where the return path has room for one."""
@@ -211,9 +232,9 @@ class Letters:
         return sender, not row.address.isascii()
 
     def render(self, row: Claimed) -> bytes:
-        """The whole message: the same bytes at each attempt."""
+        """The whole message, signed if it is to be: the same bytes at each attempt."""
         tokens, person = self._tokens, row.subscriber_id
-        return self._compiled[row.variant_id].merge(
+        message = self._compiled[row.variant_id].merge(
             {} if row.fields == "{}" else json.loads(row.fields),
             PersonHeaders(
                 to=row.address,
@@ -224,13 +245,18 @@ class Letters:
                 email=row.address,
             ),
         )
+        if not self._signers:
+            return message
+        return self._signers[row.variant_id].sign(message, row.first_at // 1000)
 
     def _date_of(self, first_at: int) -> str:
         """The first claim's time; the same text serves everybody claimed in that second."""
         second = first_at // 1000
-        if self._date[0] != second:
-            self._date = (second, format_date(datetime.fromtimestamp(second, UTC)))
-        return self._date[1]
+        known, text = self._date
+        if known != second:
+            text = format_date(datetime.fromtimestamp(second, UTC))
+            self._date = (second, text)
+        return text
 
 
 def _require_sendable(campaign: Row[Any], keys: KeyRing) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from mailer.message.compiled import (
     PersonHeaders,
     compile_message,
 )
+from mailer.message.dkim import Signer
 from mailer.message.headers import format_date
 from mailer.message.links import KeyRing, Purpose, make
 from mailer.message.mailbox import parse_mailbox
@@ -30,6 +31,7 @@ from mailer.store import campaigns, people, planning
 from mailer.store.database import Database
 from mailer.usecases.check_issue import check_issue
 from mailer.usecases.compose_issue import IssueFolder, variant_for, web_address
+from mailer.usecases.sign_letters import Signing
 
 MARK = "[Test]"
 DRAFT_LIFETIME = timedelta(days=14)
@@ -56,6 +58,7 @@ async def send_campaign_copy(
     transport: Transport,
     keys: KeyRing,
     clock: Clock,
+    signing: Signing | None = None,
 ) -> Sequence[Copy]:
     """Sends each address one copy of a planned campaign, as its first recipient would see it.
 
@@ -72,7 +75,9 @@ async def send_campaign_copy(
             values = campaigns.sample_fields(connection, campaign.id, variant.id, as_address)
             compiled = CompiledMessage.load(variant.compiled).marked(MARK)
             letters.append(_Letter(variant.language, compiled, values))
-    post = _Post(campaign.id, campaign.frozen["site_url"], campaign.frozen["return_path"], keys)
+    frozen = campaign.frozen
+    signer = signing.thaw(frozen.get("dkim")) if signing else None
+    post = _Post(campaign.id, frozen["site_url"], frozen["return_path"], keys, signer)
     return await post.send(letters, addresses, transport, clock)
 
 
@@ -107,6 +112,7 @@ async def send_issue_copy(
     keys: KeyRing,
     clock: Clock,
     return_path: str,
+    signing: Signing | None = None,
 ) -> Sequence[Copy]:
     """Sends each address one copy of an issue that needs no plan; its web link lives two weeks.
 
@@ -158,7 +164,9 @@ async def send_issue_copy(
         now=clock.now(),
         lifetime=DRAFT_LIFETIME,
     )
-    post = _Post(0, brand.site_url, return_path or parse_mailbox(sender).address, keys)
+    signer = signing.signer() if signing else None
+    bounces = return_path or parse_mailbox(sender).address
+    post = _Post(0, brand.site_url, bounces, keys, signer)
     return await post.send(letters, addresses, transport, clock)
 
 
@@ -192,6 +200,7 @@ class _Post:
     site_url: str
     return_path: str
     keys: KeyRing
+    signer: Signer | None = None
 
     async def send(
         self,
@@ -224,7 +233,7 @@ class _Post:
                     number,
                     sender,
                     address,
-                    partial(letter.compiled.merge, letter.values, headers),
+                    partial(self._bytes, letter, headers, clock.now()),
                     not address.isascii(),
                 )
             )
@@ -234,6 +243,10 @@ class _Post:
             Copy(address, letter.language, *run.answers[number])
             for number, (letter, address) in enumerate(copies)
         ]
+
+    def _bytes(self, letter: _Letter, headers: PersonHeaders, now: datetime) -> bytes:
+        message = letter.compiled.merge(letter.values, headers)
+        return self.signer.sign(message, int(now.timestamp())) if self.signer else message
 
 
 class _Copies:
