@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.folders import open_folder
 from mailer.adapters.inbox import Inbox
 from mailer.adapters.key_files import KeyFolder
+from mailer.adapters.outgoing_files import whole_file, write_csv
 from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.adapters.web_fetcher import WebFetcher
@@ -257,6 +258,17 @@ def contact_file(
         header_row=header_row,
         stdin=sys.stdin.buffer,
     )
+
+
+def write_rows(path: Path | None, rows: Iterable[Sequence[str]]) -> int:
+    """Writes rows as CSV into a file, or to standard output; returns how many, less the headings.
+
+    Raises InputError or StoppedError when the file can't be written.
+    """
+    if path is None:
+        return write_csv(sys.stdout, rows)
+    with whole_file(path, encoding="utf-8-sig") as file:  # without a mark, Excel reads it wrongly
+        return write_csv(file, rows)
 
 
 def first_files(folder: Path) -> FirstFiles:

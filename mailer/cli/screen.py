@@ -77,6 +77,11 @@ def complain(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def as_json() -> bool:
+    """Whether the result is to be one JSON document."""
+    return _mode.as_json
+
+
 def result(document: Any) -> bool:
     """Prints the JSON document when it is wanted; returns whether it was."""
     if _mode.as_json:

@@ -2,47 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from mailer.cli import screen
+from mailer.cli import people_report, screen
 from mailer.errors import InputError
-from mailer.model.words import SubscriptionStatus
+from mailer.model.words import PersonOrder, SubscriptionStatus, TrackingAnswer
 
-subscribers = typer.Typer(no_args_is_help=True, help="People: add, show, find, unsubscribe.")
+subscribers = typer.Typer(
+    no_args_is_help=True, help="People: add, find, change, unsubscribe, export, erase."
+)
 
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="An e-mail address.")]
+Tags = Annotated[list[str], typer.Argument(metavar="TAG", help="One word or several.")]
+Fields = Annotated[
+    list[str] | None, typer.Option("--field", metavar="NAME=VALUE", help="A field's value.")
+]
+_PAGE = 50  # people, where a person reads them
 
 
-@subscribers.command("add")
-def add_subscriber(
-    address: Address,
-    list_name: Annotated[str, typer.Option("--list", metavar="NAME", help="The list.")],
-    fields: Annotated[
-        list[str] | None, typer.Option("--field", metavar="NAME=VALUE", help="A field's value.")
-    ] = None,
-    language: Annotated[str | None, typer.Option(help="Such as fr.")] = None,
-    consent: Annotated[
-        str | None, typer.Option("--consent", metavar="TEXT", help="The wording agreed to.")
-    ] = None,
-) -> None:
-    """Add a person to a list, with a record of their consent."""
-    from mailer.usecases.add_subscriber import add_subscriber as add
-
-    pairs = dict(_pair(field) for field in fields or ())
-    with screen.opened() as mailer:
-        added = add(
-            address,
-            list_name=list_name,
-            db=mailer.db,
-            clock=mailer.clock,
-            fields=pairs,
-            language=language,
-            consent=consent,
-        )
-    if not screen.result(added):
-        screen.say(f"{added.address} on “{added.list}”: {added.outcome}, {added.status or '–'}")
+def _pairs(texts: list[str] | None) -> dict[str, str]:
+    return dict(_pair(text) for text in texts or ())
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -52,49 +34,158 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+@subscribers.command("add")
+def add_subscriber(
+    address: Address,
+    list_name: Annotated[str, typer.Option("--list", metavar="NAME", help="The list.")],
+    fields: Fields = None,
+    language: Annotated[str | None, typer.Option(help="Such as fr.")] = None,
+    consent: Annotated[
+        str | None, typer.Option("--consent", metavar="TEXT", help="The wording agreed to.")
+    ] = None,
+    status: Annotated[
+        SubscriptionStatus | None,
+        typer.Option(help="Default: active; on a list with double opt-in, pending."),
+    ] = None,
+) -> None:
+    """Add a person to a list, with a record of their consent."""
+    from mailer.usecases.add_subscriber import add_subscriber as add
+
+    with screen.opened() as mailer:
+        added = add(
+            address,
+            list_name=list_name,
+            db=mailer.db,
+            clock=mailer.clock,
+            fields=_pairs(fields),
+            language=language,
+            consent=consent,
+            status=status,
+        )
+    if not screen.result(added):
+        screen.say(f"{added.address} on “{added.list}”: {added.outcome}, {added.status or '–'}")
+
+
 @subscribers.command("show")
 def show_subscriber(address: Address) -> None:
-    """A person: lists, fields, consents, and whether the address is suppressed."""
+    """A person: lists, fields, tags, consents, and whether the address is suppressed."""
     from mailer.usecases.show_subscriber import show_subscriber as find
 
     with screen.opened() as mailer:
         person = find(address, db=mailer.db)
-    if screen.result(person):
-        return
-    screen.say(person.address)
-    if person.suppressed:
-        screen.say(f"  suppressed: {person.suppressed_because}")
-    for each in person.lists:
-        screen.say(f"  {each.name}: {each.status} since {screen.instant(each.since)}")
-    for name, value in person.fields.items():
-        screen.say(f"  {name} = {value}")
-    for proof in person.consents:
-        words = f"“{proof.wording}”" if proof.wording else "no wording on record"
-        screen.say(
-            f"  consent for {proof.list}: {proof.source} ({proof.detail}),"
-            f" {screen.instant(proof.at)}, {words}"
-        )
+    if not screen.result(person):
+        people_report.print_person(person)
 
 
 @subscribers.command("find")
 def find_subscribers(
+    words: Annotated[
+        str | None,
+        typer.Argument(metavar="TEXT", help="A part of the address or of any field's value."),
+    ] = None,
     list_name: Annotated[
         str | None, typer.Option("--list", metavar="NAME", help="Only of this list.")
     ] = None,
     status: Annotated[SubscriptionStatus | None, typer.Option(help="Only in this state.")] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False,
+    tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--field", metavar="NAME=VALUE", help="Only with this value."),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"],
+            help="Only who stands so on the list since then; without --list, who is known since.",
+        ),
+    ] = None,
+    suppressed: Annotated[
+        bool | None, typer.Option("--suppressed/--not-suppressed", help="Only these.")
+    ] = None,
+    sort: Annotated[PersonOrder, typer.Option(help="What they are sorted by.")] = (
+        PersonOrder.added
+    ),
+    reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many; for people, 50 a page.")
+    ] = None,
+    page: Annotated[int, typer.Option(min=1, help="Which page of so many.")] = 1,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="One JSON object a line, streamed.")
+    ] = False,
 ) -> None:
-    """List people, streamed."""
+    """List people: filtered, sorted, page by page, or streamed however many there are."""
+    from mailer.usecases.find_subscribers import Question, count_subscribers
     from mailer.usecases.find_subscribers import find_subscribers as find
 
+    for_people = not (jsonl or screen.as_json())
+    size = limit or (_PAGE if for_people or page > 1 else None)
+    question = Question(
+        list_name=list_name,
+        status=status,
+        tag=tag,
+        fields=_pairs(fields),
+        text=words,
+        since=since.astimezone() if since else None,
+        suppressed=suppressed,
+        order=sort,
+        descending=reverse,
+        limit=size,
+        offset=(page - 1) * (size or 0),
+    )
     with screen.opened() as mailer:
-        people = find(db=mailer.db, list_name=list_name, status=status)
+        found = find(db=mailer.db, question=question)
         if jsonl:
-            screen.stream(people)
-        elif not screen.result(people):
-            for person in people:
-                shown: list[Any] = [person.address, person.status or "", *person.fields.values()]
-                screen.say("  ".join(str(word) for word in shown if word))
+            screen.stream(found)
+            return
+        if screen.result(found):
+            return
+        for person in found:
+            shown: list[Any] = [person.address, person.status or "", *person.fields.values()]
+            screen.say("  ".join(str(word) for word in shown if word))
+        total = count_subscribers(question, db=mailer.db)
+    pages = -(-total // (size or 1))
+    if pages > 1:
+        more = f"  Next: --page {page + 1}, or --jsonl for all" if page < pages else ""
+        screen.note(f"{total:,} people, page {page} of {pages:,}.{more}")
+
+
+@subscribers.command("edit")
+def edit_subscriber(
+    address: Address,
+    new_address: Annotated[
+        str | None, typer.Option("--address", metavar="NEW", help="The address from now on.")
+    ] = None,
+    fields: Fields = None,
+    clear: Annotated[
+        list[str] | None, typer.Option("--clear", metavar="NAME", help="Take a field away.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Such as fr; '' for none.")] = None,
+    tracking: Annotated[
+        TrackingAnswer | None, typer.Option(help="What they said about being tracked.")
+    ] = None,
+    wording: Annotated[
+        str | None, typer.Option("--wording", metavar="TEXT", help="The words they answered to.")
+    ] = None,
+) -> None:
+    """Change a person's fields, language, address, or their answer about tracking."""
+    from mailer.usecases.edit_subscriber import SubscriberChanges
+    from mailer.usecases.edit_subscriber import edit_subscriber as edit
+
+    changes = SubscriberChanges(
+        address=new_address,
+        fields=_pairs(fields),
+        clear=clear or (),
+        language=language,
+        tracking=tracking,
+        wording=wording,
+    )
+    if changes == SubscriberChanges(fields={}, wording=wording):
+        raise InputError("Nothing is to be changed.", hint="`mailer subscribers edit --help`")
+    with screen.opened() as mailer:
+        done = edit(address, changes, db=mailer.db, clock=mailer.clock)
+    if not screen.result(done):
+        screen.say(f"{done.address}: changed {', '.join(done.changed) or 'nothing'}")
 
 
 @subscribers.command("unsubscribe")
@@ -113,3 +204,47 @@ def unsubscribe_subscriber(
         screen.say(f"{done.address} left {', '.join(done.left) or 'nothing'}.")
         if done.already:
             screen.say(f"  had left already: {', '.join(done.already)}")
+
+
+@subscribers.command("tag")
+def tag_subscriber(address: Address, tags: Tags) -> None:
+    """Put tags on a person."""
+    from mailer.usecases.tag_subscriber import tag_subscriber as tag
+
+    with screen.opened() as mailer:
+        done = tag(address, tags, db=mailer.db, clock=mailer.clock)
+    if not screen.result(done):
+        screen.say(f"{done.address}: {', '.join(done.tags)}")
+
+
+@subscribers.command("untag")
+def untag_subscriber(address: Address, tags: Tags) -> None:
+    """Take tags off a person."""
+    from mailer.usecases.untag_subscriber import untag_subscriber as untag
+
+    with screen.opened() as mailer:
+        done = untag(address, tags, db=mailer.db, clock=mailer.clock)
+    if not screen.result(done):
+        screen.say(f"{done.address}: {', '.join(done.tags) or 'no tags'}")
+
+
+@subscribers.command("history")
+def show_history(address: Address) -> None:
+    """Everything that ever happened to a person, in order."""
+    from mailer.usecases.show_history import show_history as tell
+
+    with screen.opened() as mailer:
+        story = tell(address, db=mailer.db)
+    if not screen.result(story):
+        people_report.print_history(story)
+
+
+@subscribers.command("consents")
+def show_consents(address: Address) -> None:
+    """What an auditor wants: each consent with time, source, words, confirmation, withdrawal."""
+    from mailer.usecases.show_consents import show_consents as show
+
+    with screen.opened() as mailer:
+        shown = show(address, db=mailer.db)
+    if not screen.result(shown):
+        people_report.print_consents(shown)

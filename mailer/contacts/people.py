@@ -10,6 +10,7 @@ from typing import NamedTuple
 from mailer.contacts.address import Address, AddressError, clean_cell, parse_address
 from mailer.contacts.headings import MEANINGS, RESERVED, field_name, language_tag, status_word
 from mailer.contacts.mapping import Mapping
+from mailer.contacts.spreadsheet import bare
 from mailer.model.words import STATUS_RANK, SubscriptionStatus
 
 LEAVING = STATUS_RANK[SubscriptionStatus.unsubscribed]  # from this rank on, nobody is mailed
@@ -51,12 +52,12 @@ def arrivals(
     def read(cells: Sequence[str]) -> Arrival:
         cell = cells[address_at]
         try:
-            address = parse_address(clean_cell(cell))
+            address = parse_address(clean_cell(bare(cell)))
         except AddressError as error:
             raise RowError(str(error)) from None
         parts = []
         for name, position in names:
-            value = cells[position].strip()
+            value = bare(cells[position].strip())
             if value:
                 parts.append(name + encode_basestring(value))
             elif empty_clears:

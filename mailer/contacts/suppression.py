@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable
 
 HASH_BYTES = 16  # RFC 2104 section 5 allows half of SHA-256's output
@@ -28,3 +29,8 @@ def suppression_hasher(secret: bytes) -> Callable[[str], bytes]:
         return second.digest()[:HASH_BYTES]
 
     return hashed
+
+
+def key_fingerprint(secret: bytes) -> str:
+    """What a file of hashes says about the key that made them: 16 hex digits, not the key."""
+    return hmac.digest(secret, b"mailer suppression key fingerprint", "sha256")[:8].hex()

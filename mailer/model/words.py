@@ -38,6 +38,14 @@ class TrackingAnswer(StrEnum):
     no = "no"
 
 
+class PersonOrder(StrEnum):
+    """What people may be sorted by."""
+
+    added = "added"  # the order in which they became known
+    address = "address"
+    since = "since"  # of their standing on the list; without a list, as ``added``
+
+
 class BatchState(StrEnum):
     """The life of an import."""
 

@@ -271,7 +271,7 @@ _CANDIDATE = (
     "s.address",
     "s.fields",
     "p.id",
-    "x.reason",
+    "coalesce(x.reason, y.reason)",  # everywhere, or on this list
     "u.status",
 )
 _PEOPLE = (
@@ -279,6 +279,7 @@ _PEOPLE = (
     " LEFT JOIN subscription u ON u.list_id = :list AND u.subscriber_id = d.subscriber_id"
     " LEFT JOIN subscriber p ON p.id = d.subscriber_id"
     " LEFT JOIN suppression x ON x.hash = p.suppression_hash"
+    " LEFT JOIN list_suppression y ON y.list_id = :list AND y.hash = p.suppression_hash"
 )
 
 

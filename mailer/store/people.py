@@ -6,12 +6,12 @@ What moves people by the thousand stands in ``arrivals.py``; what a reader's own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 from sqlmodel import col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
@@ -159,6 +159,12 @@ def require_subscriber(connection: Connection, address: str) -> Row[Any]:
     return row
 
 
+def update_subscriber(
+    connection: Connection, subscriber_id: int, values: Mapping[str, Any]
+) -> None:
+    connection.execute(update(Subscriber).where(col(Subscriber.id) == subscriber_id).values(values))
+
+
 def joined(connection: Connection, subscriber_id: int) -> Sequence[Joined]:
     """The lists that a person is, or was, on."""
     rows = connection.execute(
@@ -181,37 +187,6 @@ def proofs(connection: Connection, subscriber_id: int) -> Sequence[Proof]:
         {"subscriber": subscriber_id},
     )
     return [Proof(*row) for row in rows]
-
-
-def people(
-    connection: Connection, *, list_id: int | None, status: SubscriptionStatus | None
-) -> Iterator[Row[Any]]:
-    """Streams people by id: id, address, fields, suppressed, and (of a list) status and since."""
-    joins = " LEFT JOIN suppression x ON x.hash = p.suppression_hash"
-    picked = "p.id, p.address, p.fields, x.hash IS NOT NULL AS suppressed"
-    where = "true"
-    values: dict[str, Any] = {}
-    if list_id is not None:
-        joins = " JOIN subscription u ON u.list_id = :list AND u.subscriber_id = p.id" + joins
-        picked += ", u.status, u.since"
-        values["list"] = list_id
-    if status is not None:
-        where = (
-            "u.status = :status"
-            if list_id is not None
-            else (
-                "EXISTS (SELECT 1 FROM subscription u WHERE u.subscriber_id = p.id"
-                " AND u.status = :status)"
-            )
-        )
-        values["status"] = status
-    statement = text(f"SELECT {picked} FROM subscriber p{joins} WHERE {where} ORDER BY p.id")
-    types: dict[str, Any] = {"fields": JSON()}
-    if list_id is not None:
-        types["since"] = UTCDateTime()
-    yield from connection.execution_options(stream_results=True, max_row_buffer=1000).execute(
-        statement.columns(**types), values
-    )
 
 
 def unsubscribe(

@@ -79,7 +79,7 @@ WITH people AS (
   SELECT p.id, p.address, p.fields, p.language, {{domain}} AS domain,
     CASE
       WHEN u.status <> 'active' THEN u.status
-      WHEN x.hash IS NOT NULL THEN 'suppressed'
+      WHEN x.hash IS NOT NULL OR y.hash IS NOT NULL THEN 'suppressed'
       WHEN EXISTS (SELECT 1 FROM subscription e WHERE e.subscriber_id = p.id
         AND e.list_id IN :exclude AND e.status = 'active') THEN 'excluded_list'
       WHEN EXISTS (SELECT 1 FROM delivery d WHERE d.subscriber_id = p.id
@@ -91,6 +91,7 @@ WITH people AS (
   FROM subscription u
   JOIN subscriber p ON p.id = u.subscriber_id
   LEFT JOIN suppression x ON x.hash = p.suppression_hash
+  LEFT JOIN list_suppression y ON y.list_id = :list AND y.hash = p.suppression_hash
   WHERE u.list_id = :list
 )
 SELECT id, address, fields, language, excluded FROM people

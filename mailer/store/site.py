@@ -38,8 +38,10 @@ _READER = text(
 )
 _STANDINGS = text(
     "SELECT l.id, l.slug, l.title, l.description, l.public, l.archived_at, u.status,"
-    " e.actor, e.detail"
+    " e.actor, e.detail, x.hash IS NOT NULL AS suppressed"
     " FROM subscription u JOIN list l ON l.id = u.list_id"
+    " JOIN subscriber p ON p.id = u.subscriber_id"
+    " LEFT JOIN list_suppression x ON x.list_id = l.id AND x.hash = p.suppression_hash"
     " LEFT JOIN event e ON e.id = (SELECT max(last.id) FROM event last"
     "   WHERE last.subscriber_id = u.subscriber_id AND last.list_id = u.list_id"
     "   AND last.kind = 'unsubscribed')"
@@ -85,10 +87,14 @@ class Standing:
     archived: bool
     status: SubscriptionStatus
     departure: Departure | None  # the last time that they left
+    suppressed: bool = False  # kept off this one list by somebody else
 
     @property
     def receiving(self) -> bool:
-        return self.status in (SubscriptionStatus.active, SubscriptionStatus.pending)
+        return not self.suppressed and self.status in (
+            SubscriptionStatus.active,
+            SubscriptionStatus.pending,
+        )
 
     @property
     def pending(self) -> bool:
@@ -98,7 +104,9 @@ class Standing:
     def may_return(self) -> bool:
         """Whether it was the reader who left, so that the reader may undo it."""
         left = self.status == SubscriptionStatus.unsubscribed
-        return left and self.departure is not None and self.departure.may_be_undone
+        if self.suppressed or self.departure is None:
+            return False
+        return left and self.departure.may_be_undone
 
 
 def web_page(connection: Connection, key: str, language: str | None) -> WebPage | None:
@@ -164,6 +172,7 @@ def standings(connection: Connection, subscriber_id: int) -> Sequence[Standing]:
             archived=row.archived_at is not None,
             status=SubscriptionStatus(row.status),
             departure=None if row.actor is None else Departure.parse(row.actor, row.detail),
+            suppressed=bool(row.suppressed),
         )
         for row in rows
     ]

@@ -41,6 +41,8 @@ _NEVER_JOIN = text(
 _RETURN = text(
     "UPDATE subscription SET status = :status, since = :at"
     " WHERE list_id = :list AND subscriber_id = :subscriber AND status = 'unsubscribed'"
+    " AND NOT EXISTS (SELECT 1 FROM list_suppression x JOIN subscriber p"
+    "  ON p.suppression_hash = x.hash WHERE p.id = :subscriber AND x.list_id = :list)"
 ).bindparams(_AT)
 _DEPARTURE = text(
     "SELECT actor, detail FROM event WHERE id = (SELECT max(id) FROM event"

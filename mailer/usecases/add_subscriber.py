@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from mailer.contacts.address import AddressError, clean_cell, parse_address
 from mailer.contacts.headings import language_tag
-from mailer.contacts.people import arrival_of
+from mailer.contacts.people import RowError, arrival_of
 from mailer.errors import InputError
-from mailer.model.words import SubscriptionStatus
+from mailer.model.words import OptIn, SubscriptionStatus
 from mailer.ports import Clock
 from mailer.store import people
 from mailer.store.arrivals import Entry, arriving
@@ -37,23 +37,31 @@ def add_subscriber(
     clock: Clock,
     fields: Mapping[str, str] | None = None,
     language: str | None = None,
-    status: SubscriptionStatus = SubscriptionStatus.active,
+    status: SubscriptionStatus | None = None,
     consent: str | None = None,
 ) -> AddedSubscriber:
     """Adds or updates the person, with a consent record; whoever has left stays away.
+
+    Newcomers become ``active``, on a list with double opt-in ``pending``, unless told otherwise.
 
     Raises InputError for an address or a field that can't be used, NotFoundError for an
     unknown list.
     """
     try:
         parsed = parse_address(clean_cell(address))
-        arrival = arrival_of(parsed, fields or {}, _tag(language), status)
+        tag = _tag(language)
     except (AddressError, ValueError) as error:
         raise InputError(str(error)) from error
     with db.write() as connection:
         found = people.find_list(connection, list_name)
         if found.archived_at is not None:
             raise InputError(f"The list “{list_name}” is archived.", hint="Name another list.")
+        confirms = found.opt_in == OptIn.double
+        default = SubscriptionStatus.pending if confirms else SubscriptionStatus.active
+        try:
+            arrival = arrival_of(parsed, fields or {}, tag, status or default)
+        except RowError as error:
+            raise InputError(str(error)) from None
         people.declare_fields(connection, sorted(fields or {}), clock.now())
         wording_id = people.wording(connection, consent, clock.now())
     entry = Entry(found.id, "operator", "", clock.now(), wording_id)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mailer.contacts.address import AddressError, clean_cell, parse_address
 from mailer.errors import NotFoundError
-from mailer.store import people
+from mailer.model.words import TrackingAnswer
+from mailer.store import evidence, people, tags
 from mailer.store.database import Database
 from mailer.store.people import Joined, Proof
 
@@ -24,6 +25,9 @@ class ShownSubscriber:
     consents: Sequence[Proof]
     suppressed: bool
     suppressed_because: str | None
+    suppressed_on: Mapping[str, str] = field(default_factory=dict)  # list → reason
+    tags: Sequence[str] = ()
+    tracking: TrackingAnswer = TrackingAnswer.unknown
 
 
 def show_subscriber(address: str, *, db: Database) -> ShownSubscriber:
@@ -38,11 +42,14 @@ def show_subscriber(address: str, *, db: Database) -> ShownSubscriber:
         except AddressError as error:
             raise NotFoundError(f"Nobody has the address {address}: {error}") from error
         hashed = people.hasher(connection)(parsed.key)
-        suppression = people.suppression_of(connection, hashed)
-        because = None if suppression is None else suppression.reason
+        blocks = evidence.blocks(connection, hashed)
+        because = next((each.reason for each in blocks if each.list is None), None)
+        on_lists = {each.list: each.reason for each in blocks if each.list is not None}
         row = people.find_subscriber(connection, address)
-        if row is None and suppression is not None:
-            return ShownSubscriber(parsed.address, None, (), {}, (), True, because)
+        if row is None and blocks:
+            return ShownSubscriber(
+                parsed.address, None, (), {}, (), because is not None, because, on_lists
+            )
         row = people.require_subscriber(connection, address)
         return ShownSubscriber(
             address=row.address,
@@ -50,6 +57,9 @@ def show_subscriber(address: str, *, db: Database) -> ShownSubscriber:
             lists=people.joined(connection, row.id),
             fields=row.fields,
             consents=people.proofs(connection, row.id),
-            suppressed=suppression is not None,
+            suppressed=because is not None,
             suppressed_because=because,
+            suppressed_on=on_lists,
+            tags=tags.tags_of(connection, row.id),
+            tracking=evidence.tracking_answer(connection, row.id),
         )

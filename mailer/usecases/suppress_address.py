@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from mailer.ports import Clock
-from mailer.store import people
+from mailer.store import people, suppressions
 from mailer.store.database import Database
-from mailer.usecases.check_suppression import Suppressed, require_address, standing
+from mailer.usecases.check_suppression import Suppressed, require_address, require_list, standing
 
 
 def suppress_address(
-    address: str, *, db: Database, clock: Clock, reason: str = "operator"
+    address: str,
+    *,
+    db: Database,
+    clock: Clock,
+    reason: str = "operator",
+    list_name: str | None = None,
 ) -> Suppressed:
-    """Suppresses an address, known or not; one that is already keeps its reason.
+    """Suppresses an address, known or not, everywhere or on one list; one that is keeps its reason.
 
     A reader's own wish becomes the operator's: the reader's link can't lift it any more.
 
-    Raises InputError for what is no address.
+    Raises InputError for what is no address, NotFoundError for an unknown list.
     """
-    parsed = require_address(address)
+    parsed, at = require_address(address), clock.now()
     with db.write() as connection:
-        changed = people.suppress(
-            connection, parsed.key, reason=reason, actor="operator", at=clock.now()
-        )
-    return standing(parsed, db=db, changed=changed)
+        list_id = require_list(connection, list_name)
+        if list_id is None:
+            changed = people.suppress(
+                connection, parsed.key, reason=reason, actor="operator", at=at
+            )
+        else:
+            changed = suppressions.suppress_on_list(
+                connection, parsed.key, list_id, reason=reason, actor="operator", at=at
+            )
+    return standing(parsed, db=db, changed=changed, list_name=list_name)

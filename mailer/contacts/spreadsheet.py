@@ -1,0 +1,31 @@
+"""Cells that a spreadsheet would run as formulas are guarded, and given back as they were.
+
+A cell that begins with one of ``= + - @``, a tab or a line end, is a formula to a spreadsheet that
+opens a CSV file (OWASP, "CSV Injection"), also in full width where East Asian input writes it so.
+An apostrophe in front makes it text. ``bare`` takes exactly that apostrophe off again; what began
+with apostrophes and such a sign already gets one more, so that nothing is ever lost.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SIGNS = "=+\\-@\t\r\n＝＋－＠"
+_FORMULA = re.compile(rf"'*[{_SIGNS}]").match
+_GUARDED = re.compile(rf"'+[{_SIGNS}]").match
+_NUMBER = re.compile(r"-[0-9]+(?:\.[0-9]+)?").fullmatch  # -3.5 does no harm, and stays a number
+
+
+def guarded(cell: str) -> str:
+    """The cell as it may stand in a CSV file that a spreadsheet opens."""
+    return f"'{cell}" if _FORMULA(cell) and not _NUMBER(cell) else cell
+
+
+def guarded_text(cell: str) -> str:
+    """The cell as it may stand in a workbook, where text is text whatever it begins with."""
+    return f"'{cell}" if _GUARDED(cell) else cell
+
+
+def bare(cell: str) -> str:
+    """What a guarded cell held; any other stays as it is."""
+    return cell[1:] if _GUARDED(cell) else cell
