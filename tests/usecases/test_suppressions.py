@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from mailer.adapters.contact_files import open_contacts
+from mailer.adapters.inbox import Inbox
 from mailer.adapters.outgoing_files import whole_file, write_csv
 from mailer.errors import InputError, NotFoundError
+from mailer.store import people, planning
 from mailer.store.database import Database
 from mailer.usecases.add_list import add_list
 from mailer.usecases.add_subscriber import add_subscriber
@@ -19,6 +21,7 @@ from mailer.usecases.lift_suppression import lift_suppression
 from mailer.usecases.suppress_address import suppress_address
 from tests.builders import dump, events
 from tests.fakes import FakeClock
+from tests.sending import plan_letters, send
 
 
 @pytest.fixture(autouse=True)
@@ -130,3 +133,30 @@ def test_a_file_lifts_nothing_and_hardens_a_readers_wish(
     assert (done.added, done.there) == (1, 1)
     assert check_suppression("anna@x.org", db=db).reason == "old tool"
     assert check_suppression("ben@x.org", db=db).reason == "complaint"
+
+
+def test_a_suppressed_person_is_neither_planned_nor_sent(
+    db: Database, clock: FakeClock, tmp_path: Path
+) -> None:
+    campaign_id = plan_letters(db, 3)
+    suppress_address("edition-2@example2.org", db=db, clock=clock, list_name="edition")
+    with db.read() as connection:
+        list_id = people.find_list(connection, "edition").id
+        found = planning.candidates(
+            connection,
+            db.dialect,
+            list_id=list_id,
+            issue="other",
+            exclude_lists=[],
+            not_in=[],
+            again=False,
+        )
+        excluded = {each.address: each.excluded for each in found}
+
+    with Inbox() as inbox:
+        report = send(db, campaign_id, tmp_path, inbox.port)
+
+    assert excluded["edition-2@example2.org"] == "suppressed"
+    assert set(excluded.values()) == {"", "suppressed"}
+    assert (report.counts.accepted, report.counts.skipped) == (2, 1)
+    assert len(inbox.messages) == 2
