@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from mailer.message.keys import SigningKey
 from mailer.smtp.exchange import Observer, Outgoing, Source
@@ -24,6 +24,7 @@ __all__ = [
     "Source",
     "Transport",
 ]
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -132,3 +133,9 @@ class Folder(Protocol):
 
     def where(self, name: str) -> str:
         """The path to show to a person."""
+
+    def steer(self, call: Callable[[], T]) -> T:
+        """Runs a call that these files steer, as templates do; returns its result.
+
+        Files that did not come with the program are bounded in time and memory: raises InputError.
+        """

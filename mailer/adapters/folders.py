@@ -6,15 +6,19 @@ Nothing outside of the folder is ever read, whatever a name or a symbolic link s
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
+from mailer.adapters.apart import run_apart
 from mailer.errors import Fault, InputError
 
 MOST_TEXT = 4_000_000  # bytes
 MOST_DATA = 25_000_000
 MOST_FILES = 5_000  # a folder with more is neither an issue nor a layout
+
+T = TypeVar("T")
 
 
 class DirectoryFolder:
@@ -62,6 +66,10 @@ class DirectoryFolder:
     def where(self, name: str) -> str:
         """Returns the path to show to a person."""
         return str(self._root / name)
+
+    def steer(self, call: Callable[[], T]) -> T:
+        """Runs a call at once: these files are trusted."""
+        return call()
 
     def _read(self, name: str, most: int) -> bytes:
         path = self._inside(name)
@@ -114,6 +122,14 @@ class DirectoryFolder:
         near = get_close_matches(name, self.names(), n=1, cutoff=0.5)
         hint = f"Did you mean `{near[0]}`?" if near else None
         return Fault(f"There is no file `{name}`.", str(self._root), hint=hint)
+
+
+class ForeignFolder(DirectoryFolder):
+    """A folder whose files did not come with the program: what they steer is bounded."""
+
+    def steer(self, call: Callable[[], T]) -> T:
+        """Runs a call in a process of its own; raises InputError when it exceeds the bounds."""
+        return run_apart(call, where=str(self._root))
 
 
 def open_folder(root: Path) -> DirectoryFolder:

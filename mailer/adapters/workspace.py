@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from mailer.adapters.folders import DirectoryFolder, open_folder
+from mailer.adapters.folders import DirectoryFolder, ForeignFolder
 from mailer.errors import Fault, InputError, StoppedError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -37,7 +37,8 @@ def layout_folder(workspace: Path, name: str) -> DirectoryFolder:
     if name and "/" not in name and "\\" not in name and not name.startswith("."):
         for place in places:
             if (place / name).is_dir():
-                return open_folder(place / name)
+                kind = DirectoryFolder if place.resolve() == places[1].resolve() else ForeignFolder
+                return kind(place / name)
     there = (folder for place in places if place.is_dir() for folder in place.iterdir())
     known = sorted({folder.name for folder in there if folder.is_dir()})
     near = get_close_matches(name, known, n=1)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 from mailer import __version__
 from mailer.compose.compose import Composed, Front, Variants, compose_issue
@@ -69,24 +69,42 @@ def compose_from_folder(
     sheets = read_sheets(issue, brand, faults)
     composed = []
     for sheet in sheets if language is None else [_in(language, sheets)]:
-        shelf = _Shelf(issue, sheet.front.lang)
+        compose = partial(_compose_sheet, sheet, issue, loaded, brand)
         try:
-            done = compose_issue(
-                sheet.text,
-                where=sheet.where,
-                read_picture=shelf.picture,
-                layout=loaded,
-                picture_url=lambda name: f"{brand.site_url}/i/{name}",
-                brand=brand,
-                variants=sheet.variants,
-                read_snippet=shelf.snippet,
-            )
-            composed.append(replace(done, borrowed=frozenset(shelf.borrowed)))
+            composed.append(_steered(compose, sheet.front.layout, layouts))
         except InputError as error:
             faults += error.faults
     if faults:
         raise InputError(dict.fromkeys(faults))
     return tuple(composed)
+
+
+def _compose_sheet(
+    sheet: Sheet, issue: IssueFolder, layout: Callable[[str], Layout], brand: Brand
+) -> Composed:
+    shelf = _Shelf(issue, sheet.front.lang)
+    done = compose_issue(
+        sheet.text,
+        where=sheet.where,
+        read_picture=shelf.picture,
+        layout=layout,
+        picture_url=lambda name: f"{brand.site_url}/i/{name}",
+        brand=brand,
+        variants=sheet.variants,
+        read_snippet=shelf.snippet,
+    )
+    return replace(done, borrowed=frozenset(shelf.borrowed))
+
+
+def _steered(
+    compose: Callable[[], Composed], layout: str, layouts: Callable[[str], Folder]
+) -> Composed:
+    """Composes within the bounds of the layout's folder: a template may loop for ever."""
+    try:
+        folder = layouts(layout)
+    except InputError:
+        return compose()  # which tells it, with the issue's line
+    return folder.steer(compose)
 
 
 class _Shelf:
