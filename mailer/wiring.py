@@ -234,7 +234,9 @@ def write_rendered(folder: Path, rendered: Sequence[Rendered]) -> list[str]:
         }
         for name, text in pages.items():
             for picture in one.pictures:
-                text = text.replace(f"{one.site_url}/i/{picture.name}", f"pictures/{picture.name}")
+                shown = f"pictures/{picture.name}"
+                text = text.replace(f"{one.site_url}/i/{picture.name}", shown)
+                text = text.replace(f"cid:{picture.content_id}", shown)
             contents[name] = text.encode("utf-8")
         contents[f"message{mark}.eml"] = one.message
         pictures |= {f"pictures/{picture.name}": picture.data for picture in one.pictures}

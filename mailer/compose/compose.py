@@ -17,6 +17,7 @@ from typing import Any
 from lxml import etree
 from markupsafe import Markup
 
+from mailer.compose.carrying import EMBEDDED, MOST_EMBEDDED, carried, embedded_in
 from mailer.compose.css import troubles_of
 from mailer.compose.dates import day_in_words
 from mailer.compose.filling import Filled, Filler
@@ -173,6 +174,7 @@ class _Renderer:
         text = self._text(filled)
         used = "\n".join((front.subject, front.preheader, mail, web, text))
         seen = {slot.sentinel: slot for slot in self.lifter.found(used)}
+        pictures = tuple(self.gallery.pictures.values())
         return Rendition(
             subject=front.subject,
             preheader=front.preheader,
@@ -182,7 +184,8 @@ class _Renderer:
             slots=tuple(slot for slot in self.lifter.slots.values() if slot.sentinel in seen),
             language=front.lang,
             direction=front.dir,
-            pictures=tuple(self.gallery.pictures.values()),
+            pictures=pictures,
+            embedded=embedded_in(mail, pictures),
         )
 
     def _document(self, filled: list[Filled], how: str) -> str:
@@ -244,9 +247,26 @@ class _Renderer:
                 or [Fault(f"The MJML engine can't render this: {error}.", file)]
             ) from error
         sentinels = frozenset(self.lifter.slots)
-        return serialise(root), serialise(
-            web_version(page, is_sentinel=sentinels, languages=self.common["issue"]["languages"])
-        )
+        languages = self.common["issue"]["languages"]
+        web = serialise(web_version(page, is_sentinel=sentinels, languages=languages))
+        return self._carried(root), web
+
+    def _carried(self, root: etree._Element) -> str:
+        """Returns the mail's HTML with its pictures as the front matter wants them."""
+        way, line = self.front.images, self.front.line("images")
+        pictures = {self.gallery.address(each): each for each in self.gallery.pictures.values()}
+        weight = sum(len(each.data) for each in pictures.values())
+        if way == EMBEDDED and weight > MOST_EMBEDDED:
+            raise InputError(
+                Fault(
+                    f"The pictures have {weight / 1e6:.1f} MB, too much to put into every mail.",
+                    self.lifter.where,
+                    line,
+                    f"At most {MOST_EMBEDDED / 1e6:.0f} MB can be; the site can host them all.",
+                    rule="pictures",
+                )
+            )
+        return carried(root, way, pictures)
 
     def _root(self, markup: str) -> etree._Element:
         root = parse(run_engine(markup))

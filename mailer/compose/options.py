@@ -64,6 +64,10 @@ class Gallery:
         self._done: dict[tuple[str, int], Picture] = {}
         self.pictures: dict[str, Picture] = {}
 
+    def address(self, picture: Picture) -> str:
+        """Returns where the site shows a picture."""
+        return self._url(picture.name)
+
     def show(self, name: str, width: int) -> Shown:
         """Returns a picture of the issue's folder; raises InputError."""
         if (name, width) not in self._done:

@@ -17,6 +17,7 @@ Image.preinit()  # it imports the readers, which would else be part of the first
 MOST_BYTES = 25_000_000
 MOST_PIXELS = 50_000_000  # 50 megapixels; a bomb of a few kilobytes can unfold to billions
 _KEPT = {"JPEG": "jpg", "PNG": "png", "GIF": "gif"}
+_READ = (*_KEPT, "WEBP")  # Outlook shows no WebP, so it is turned into one of the others
 _ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
 # What a JPEG or PNG may hold beside its pixels; all else tells of cameras, places and people.
 _PLAIN_JPEG = {
@@ -44,7 +45,7 @@ def prepare(data: bytes, *, name: str, shown_width: int = 600) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(data), formats=tuple(_KEPT)) as image:
+            with Image.open(BytesIO(data), formats=_READ) as image:
                 return _prepared(image, data, name, shown_width * 2)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(_too_many(name)) from error
@@ -67,11 +68,6 @@ def _refuse_by_sight(data: bytes, name: str) -> None:
             f"The picture `{name}` is an SVG, which mail programs do not show.",
             hint="Save it as PNG.",
         )
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        raise InputError(
-            f"The picture `{name}` is a WebP, which Outlook does not show.",
-            hint="Save it as JPEG or PNG.",
-        )
 
 
 def _too_many(name: str) -> str:
@@ -82,6 +78,13 @@ def _prepared(image: Image.Image, data: bytes, name: str, most: int) -> Picture:
     if image.width * image.height > MOST_PIXELS:
         raise InputError(_too_many(name), hint="Make it smaller first.")
     kind = str(image.format)
+    if kind == "WEBP":
+        if getattr(image, "n_frames", 1) > 1:
+            raise InputError(
+                f"The picture `{name}` is a moving WebP, which Outlook does not show.",
+                hint="Save it as GIF.",
+            )
+        return _rewritten(image, "PNG" if _see_through(image) else "JPEG", most)
     if kind == "GIF":
         moving = getattr(image, "n_frames", 1) > 1
         image.load()
@@ -91,6 +94,8 @@ def _prepared(image: Image.Image, data: bytes, name: str, most: int) -> Picture:
     else:
         kept = image.width <= most and _plain_jpeg(image, data)
     if kept:
+        if kind == "GIF":
+            data = bare_gif(data)
         return _named(data, kind, image.width, image.height)
     return _rewritten(image, kind, most)
 
@@ -116,6 +121,54 @@ def _plain_png(data: bytes) -> bool:
             return False
         at = end
     return kind == b"IEND" and at == len(data)
+
+
+def _see_through(image: Image.Image) -> bool:
+    """Says whether a WebP has a pixel that is not opaque."""
+    if image.mode != "RGBA":
+        return False
+    lowest, _ = image.getchannel("A").getextrema()
+    return lowest != 255
+
+
+def bare_gif(data: bytes) -> bytes:
+    """Returns a GIF without comments and without what programs have written into it.
+
+    The extension that says how often it moves is kept; what does not read as a GIF is kept whole,
+    for another judge (GIF89a specification, sections 15 to 27).
+    """
+    try:
+        at = 13 + _table(data[10])
+        kept = [data[:at]]
+        while data[at] != 0x3B:
+            start = at
+            if data[at] == 0x2C:  # a frame: descriptor, its colours, the width of its codes
+                at = _blocks_end(data, at + 11 + _table(data[at + 9]))
+                kept.append(data[start:at])
+                continue
+            if data[at] != 0x21:
+                return data
+            label, at = data[at + 1], _blocks_end(data, at + 2)
+            loops = label == 0xFF and data[start + 3 : start + 14] in _LOOPS
+            if label == 0xF9 or label == 0x01 or loops:
+                kept.append(data[start:at])
+    except IndexError:
+        return data
+    return b"".join([*kept, b"\x3b"])
+
+
+_LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+
+
+def _table(packed: int) -> int:
+    """How many bytes of colours follow."""
+    return 3 << (packed & 7) + 1 if packed & 0x80 else 0
+
+
+def _blocks_end(data: bytes, at: int) -> int:
+    while data[at]:
+        at += data[at] + 1
+    return at + 1
 
 
 def _rewritten(image: Image.Image, kind: str, most: int) -> Picture:

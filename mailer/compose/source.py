@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from mailer.compose.carrying import HOSTED, WAYS
 from mailer.compose.languages import WELL_FORMED, direction
 from mailer.compose.names import did_you_mean
 from mailer.errors import Fault
@@ -29,9 +30,10 @@ KEYS = (
     "reply_to",
     "title",
     "also_for",
+    "images",
 )
 # What a language variant takes from issue.md when it does not say it itself.
-_SHARED = ("layout", "date", "contact", "from", "reply_to")
+_SHARED = ("layout", "date", "contact", "from", "reply_to", "images")
 # Everything below U+0020 but tab and line feed, DEL, the C1 controls, and lone surrogates.
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FENCE = re.compile(r"---[ \t]*\Z")
@@ -51,6 +53,7 @@ class Front:
     sender: str = ""  # `from`, which is a word of Python
     reply_to: str = ""
     title: str = ""
+    images: str = HOSTED
     also_for: tuple[str, ...] = ()  # languages whose readers get this variant, too
     written: Mapping[str, str] = field(default_factory=dict)  # every value as the author wrote it
     lines: Mapping[str, int] = field(default_factory=dict)
@@ -205,12 +208,30 @@ def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: li
         sender=values.get("from", ""),
         reply_to=values.get("reply_to", ""),
         title=values.get("title", ""),
+        images=_among("images", WAYS, values, lines, where, faults),
         also_for=tuple(
             tag for tag in also if _is_language(tag, lines.get("also_for"), where, faults)
         ),
         written=values,
         lines=lines,
     )
+
+
+def _among(
+    key: str,
+    known: tuple[str, ...],
+    values: Mapping[str, str],
+    lines: Mapping[str, int],
+    where: str,
+    faults: list[Fault],
+) -> str:
+    """The value of a key that takes one of a few words; the first is the default."""
+    value = values.get(key) or known[0]
+    if value in known:
+        return value
+    shown = f"`{key}` can't be `{value[:40]}`."
+    faults.append(Fault(shown, where, lines.get(key), did_you_mean(value, known, kind="values")))
+    return known[0]
 
 
 def _is_language(tag: str, line: int | None, where: str, faults: list[Fault]) -> bool:

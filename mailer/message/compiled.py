@@ -34,7 +34,7 @@ from mailer.message.letterhead import (
     subject_line,
 )
 from mailer.message.mailbox import HeaderError
-from mailer.message.parts import BASE64, Part, join, prepare
+from mailer.message.parts import BASE64, Embedded, Part, embed, join, prepare
 from mailer.message.program import Program, unbalanced
 from mailer.message.scan import html_segments
 from mailer.message.values import MergeError, Value
@@ -78,6 +78,7 @@ class CompiledMessage:
     public: Mapping[str, str]  # the built-in names that are nobody's own
     language: str
     blank_ok: bool
+    pictures: tuple[Embedded, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -107,12 +108,15 @@ class CompiledMessage:
                 pieces.append(quoted.base64_lines(text.replace("\n", "\r\n").encode()))
             else:
                 pieces.append(text.encode("ascii"))
+        pieces.append(self._tail)
         return b"".join(pieces)
 
     def parts(self, values: Mapping[str, Value], person: PersonHeaders = STAND_IN) -> MergedParts:
         """Returns what one person sees, decoded from the bytes that ``merge`` returns."""
         names = self._names(values, person)
         _, text, html, _ = self.merge(values, person).split(f"\r\n--{self.boundary}".encode())
+        if self.pictures:
+            html = html.split(f"\r\n--{self._related}".encode())[1]
         return MergedParts(
             subject=f"{self.mark} {self._subject.render(names)}".strip(" "),
             preheader=self._preheader.render(names),
@@ -171,6 +175,7 @@ class CompiledMessage:
             "public": dict(self.public),
             "language": self.language,
             "blank_ok": self.blank_ok,
+            "pictures": [[each.fields, each.body] for each in self.pictures],
         }
         document["slots"] = [[s.sentinel, s.kind, s.source, s.file, s.line] for s in slots]
         return json.dumps(document, sort_keys=True)
@@ -195,6 +200,7 @@ class CompiledMessage:
             media, encoding, segments = found[name]
             found[name] = Part(media, encoding, thawed(segments))
         found["head"] = Head(**found["head"])
+        found["pictures"] = tuple(Embedded(*each) for each in found.get("pictures", ()))
         found["kinds"] = {name: FieldKind(kind) for name, kind in found["kinds"].items()}
         return CompiledMessage(**found)
 
@@ -232,14 +238,36 @@ class CompiledMessage:
         """Every program that ``merge`` runs: what passes them all can be sent."""
         return [self._subject, self._preheader, *(program for program, _ in self._runs)]
 
+    @property
+    def _related(self) -> str:
+        """The boundary between the HTML part and its pictures."""
+        return boundary(f"{self.boundary} related")
+
+    @property
+    def _inner(self) -> str:
+        """What stands before the HTML part when pictures go with it (RFC 2387)."""
+        if not self.pictures:
+            return ""
+        kind = f'multipart/related; type="text/html";\r\n boundary="{self._related}"'
+        return f"Content-Type: {kind}\r\n\r\n\r\n--{self._related}\r\n"
+
+    @cached_property
+    def _tail(self) -> bytes:
+        """What follows the HTML part: the pictures that it shows, and the end."""
+        end = f"\r\n--{self.boundary}--\r\n"
+        if not self.pictures:
+            return end.encode()
+        pieces = [f"\r\n--{self._related}\r\n{each.fields}{each.body}" for each in self.pictures]
+        return "".join([*pieces, f"\r\n--{self._related}--\r\n", end]).encode()
+
     @cached_property
     def _runs(self) -> list[tuple[Program, str]]:
         """The body as few programs as can be: what is not base64 runs in one with its like."""
         pieces: list[tuple[str, tuple[Segment, ...]]] = []
-        for part in (self.text, self.html):
-            pieces.append(("", (f"\r\n--{self.boundary}\r\n{part.fields}",)))
+        opening = f"\r\n--{self.boundary}\r\n"
+        for part, before in ((self.text, opening), (self.html, opening + self._inner)):
+            pieces.append(("", (before + part.fields,)))
             pieces.append((BASE64 if part.encoding == BASE64 else "", part.segments))
-        pieces.append(("", (f"\r\n--{self.boundary}--\r\n",)))
         runs: list[tuple[list[Segment], str]] = []
         for encoding, segments in pieces:
             if runs and encoding == runs[-1][1] == "":
@@ -309,6 +337,9 @@ def compile_message(
         },
         language=rendition.language,
         blank_ok=blank_ok,
+        pictures=tuple(
+            embed(each) for each in rendition.pictures if each.name in rendition.embedded
+        ),
     )
     wrong: list[MergeError] = []  # a default that is no web address, for one
     compiled.web_page(wrong)

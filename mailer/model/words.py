@@ -240,6 +240,17 @@ class Picture:
     width: int
     height: int
 
+    @property
+    def media(self) -> str:
+        """Its media type."""
+        ending = self.name.rpartition(".")[2]
+        return f"image/{'jpeg' if ending == 'jpg' else ending}"
+
+    @property
+    def content_id(self) -> str:
+        """By what the HTML names it inside of a message (RFC 2392): ``cid:`` and this."""
+        return f"{self.name}@pictures"
+
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
@@ -260,6 +271,7 @@ class Rendition:
     language: str
     direction: str
     pictures: tuple[Picture, ...] = ()
+    embedded: tuple[str, ...] = ()  # the names of those that ``html`` shows by ``cid:``
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from mailer.compose.pictures import MOST_BYTES, prepare
+from mailer.compose.pictures import MOST_BYTES, bare_gif, prepare
 from mailer.errors import Fault
 
 Faults = Callable[..., list[Fault]]
@@ -125,6 +127,50 @@ def test_every_kind_of_pixel_can_be_shown(mode: str) -> None:
     assert opened(done.data).size == (1200, 6)
 
 
+@pytest.mark.parametrize(("mode", "ending"), [("RGB", "jpg"), ("RGBA", "png")])
+def test_a_webp_becomes_what_outlook_shows(mode: str, ending: str) -> None:
+    out = BytesIO()
+    tags = Image.Exif()
+    tags[0x0112], tags[0x010F] = 6, "Camera"
+    Image.new(mode, (400, 200)).save(out, "WEBP", exif=tags.tobytes())
+    done = prepare(out.getvalue(), name="a", shown_width=50)
+
+    assert done.name.endswith(f".{ending}")
+    assert (done.width, done.height) == (100, 200)  # turned upright first
+    assert b"Camera" not in done.data
+    assert opened(done.data).format == {"jpg": "JPEG", "png": "PNG"}[ending]
+
+
+def test_a_moving_webp_is_refused(faults_of: Faults) -> None:
+    out = BytesIO()
+    frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:])
+
+    assert "moving WebP" in faults_of(prepare, out.getvalue(), name="a")[0].message
+
+
+def test_a_gif_says_nothing_but_its_pixels() -> None:
+    out = BytesIO()
+    frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(
+        out, "GIF", save_all=True, append_images=frames[1:], comment=b"secret" * 60, loop=0
+    )
+    xmp = b"\x21\xff\x0bXMP DataXMP\x06Camera\x00"
+    data = out.getvalue()[:-1] + xmp + b"\x3b"
+    done = prepare(data, name="a")
+    moved = Image.open(BytesIO(done.data))
+
+    assert b"secret" in data
+    assert b"secret" not in done.data
+    assert b"Camera" not in done.data
+    assert (moved.n_frames, moved.info["loop"]) == (3, 0)  # type: ignore[attr-defined]  # a GIF
+
+
+@given(st.binary(max_size=80))
+def test_whatever_looks_like_a_gif_is_read_to_an_end(rest: bytes) -> None:
+    assert bare_gif(b"GIF89a" + rest)[:6] == b"GIF89a"
+
+
 def test_print_colours_become_screen_colours() -> None:
     done = prepare(picture(40, 20, "JPEG", "CMYK"), name="a")
 
@@ -155,7 +201,7 @@ def bomb(width: int, height: int) -> bytes:
         (b"hello", "no picture that mail programs show"),
         (b"<svg xmlns='x'><script/></svg>", "is an SVG"),
         (b"\xef\xbb\xbf\n<?xml version='1.0'?><!-- x --><svg/>", "is an SVG"),
-        (b"RIFF\0\0\0\0WEBPVP8 ", "is a WebP"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "is damaged"),
         (picture(kind="BMP"), "no picture that mail programs show"),
         (picture(kind="TIFF"), "no picture that mail programs show"),
         (picture(200, 200, "JPEG")[:-40], "is damaged"),

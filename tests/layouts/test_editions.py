@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from PIL import Image
 from mailer.compose.check import check
 from mailer.compose.compose import Composed
 from mailer.compose.inline import parse
-from tests.layouts.conftest import PICTURES, TIDE_TABLE
+from tests.layouts.conftest import PICTURES, TIDE_TABLE, edition_text
 
 HIDDEN = ("display:none", "display: none")
 
@@ -261,3 +262,20 @@ def test_the_samples_pictures_are_light_and_wide_enough() -> None:
             assert picture.width >= 600
             assert not picture.getexif()
         assert path.stat().st_size <= 150_000
+
+
+def test_without_pictures_an_edition_says_in_the_layouts_manner_what_they_show(
+    compose: Callable[..., Composed],
+) -> None:
+    text = edition_text("english")
+    plain = compose(text.replace("\nlang: en\n", "\nlang: en\nimages: none\n"))
+    whole = compose(text)
+    page = parse(plain.rendition.html)
+    alts = [img.get("alt") for img in parse(whole.rendition.html).iter("img")]
+    words = page.xpath("//span[contains(@style, 'padding:12px')]")
+
+    assert len(alts) >= 4
+    assert [each.text for each in words] == [alt for alt in alts if alt]
+    assert all("background-color:" in each.get("style") for each in words)
+    assert PICTURES not in plain.rendition.html
+    assert check(plain).errors == ()

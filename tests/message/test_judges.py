@@ -8,12 +8,14 @@ from __future__ import annotations
 import dataclasses
 import email
 import email.policy
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import lxml.html
@@ -21,8 +23,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.message.compiled import CompiledMessage, compile_message
 from mailer.message.mailbox import Mailbox
-from tests.message.letters import LETTERHEAD, ZOE, letter
+from mailer.model.words import Picture
+from tests.message.letters import FIELDS, LETTERHEAD, ZOE, letter, rendition
 
 HERE = Path(__file__).parent
 VALUES = [
@@ -121,6 +125,79 @@ def test_two_parsers_of_node_read_them(messages: list[tuple[str, Path]]) -> None
             assert found["name"] == value.strip(" "), told
             assert found["address"] == "news@example.org", told
             assert found["to"] == ["zoe@example.net"], told
+
+
+def with_pictures(folder: Path) -> tuple[Path, list[list[str]]]:
+    """A message with two pictures inside, and how they should be read: id and digest."""
+    pictures = tuple(
+        Picture(f"{kind * 32}.png", kind.encode() * (2_000 + number), 1, 1)
+        for number, kind in enumerate("ab")
+    )
+    html = "".join(f'<img alt="{{{{ first_name }}}}" src="cid:{p.content_id}">' for p in pictures)
+    made = dataclasses.replace(
+        rendition(text="Hello\n", html=f"<p>Hello</p>{html}\n"),
+        pictures=pictures,
+        embedded=tuple(p.name for p in pictures),
+    )
+    compiled = compile_message(made, LETTERHEAD, fields=FIELDS, blank_ok=True)
+    values = {"first_name": "Zoë"}
+    message = compiled.merge(values, ZOE)
+    assert CompiledMessage.load(compiled.dump()).merge(values, ZOE) == message
+    assert 'alt="Zoë"' in compiled.parts(values, ZOE).html
+    file = folder / "pictures.eml"
+    file.write_bytes(message)
+    return file, [[f"<{p.content_id}>", hashlib.sha256(p.data).hexdigest()] for p in pictures]
+
+
+def test_pictures_inside_of_a_message_belong_to_its_html(tmp_path: Path) -> None:
+    file, pictures = with_pictures(tmp_path)
+    found: Any = email.message_from_bytes(file.read_bytes(), policy=email.policy.strict)
+    kinds = [part.get_content_type() for part in found.walk()]
+    html, *inside = found.get_payload()[1].get_payload()
+
+    assert kinds == [
+        "multipart/alternative",
+        "text/plain",
+        "multipart/related",
+        "text/html",
+        "image/png",
+        "image/png",
+    ]
+    assert [
+        [part["Content-ID"], hashlib.sha256(part.get_payload(decode=True)).hexdigest()]
+        for part in inside
+    ] == pictures
+    assert all(f"cid:{cid.strip('<>')}" in html.get_content() for cid, _ in pictures)
+    assert max(map(len, file.read_bytes().split(b"\r\n"))) <= 78
+    assert not any(part.defects for part in found.walk())
+
+
+def test_perl_finds_the_pictures_inside(tmp_path: Path) -> None:
+    perl = shutil.which("perl")
+    if perl is None:
+        pytest.skip("perl is not installed: ./scripts/peers installs it")
+    file, pictures = with_pictures(tmp_path)
+    printed = subprocess.run(
+        [perl, str(HERE / "judge.pl"), str(file)], capture_output=True, check=True, timeout=60
+    ).stdout
+
+    (found,) = json.loads(printed)
+    assert (found["parts"], found["pictures"]) == (2, pictures)
+    assert 'alt="Zoë"' in found["html"]
+
+
+def test_two_parsers_of_node_find_the_pictures_inside(tmp_path: Path) -> None:
+    node, packages = shutil.which("node"), os.environ.get("PEERS_NODE_MODULES", "")
+    if node is None or not (Path(packages) / "mailparser").is_dir():
+        pytest.skip("postal-mime and mailparser are not installed: ./scripts/peers installs them")
+    file, pictures = with_pictures(tmp_path)
+    printed = subprocess.run(
+        [node, str(HERE / "judge.cjs"), str(file)], capture_output=True, check=True, timeout=60
+    ).stdout
+
+    for parser, (found,) in json.loads(printed).items():
+        assert found["pictures"] == pictures, parser
+        assert found["text"].strip() == "Hello", parser
 
 
 class Reader(HTMLParser):
