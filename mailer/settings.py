@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
@@ -23,9 +24,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mailer.errors import Fault, InputError, SettingsError
 from mailer.message.keys import is_domain, is_selector
 from mailer.message.mailbox import HeaderError, encode_address
+from mailer.model.words import FrequencyCap
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DAY = 86_400
+_MOST_DAYS = 3650
 _LONGEST_DELAY = 30 * _DAY
 _LONGEST_LIFE = 365 * _DAY
 # Nothing that could end the address inside a header or a page: white space, controls, quotes.
@@ -82,6 +85,35 @@ def _delays(value: object) -> object:
     return delays
 
 
+def frequency_cap(value: object) -> object:
+    """Reads ``3/7``: at most 3 campaigns in 7 days."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"([0-9]{1,4})\s*/\s*([0-9]{1,4})d?", value.strip())
+    if not found or not int(found[1]) or not 1 <= int(found[2]) <= _MOST_DAYS:
+        raise ValueError("campaigns and days, such as 3/7 for at most 3 campaigns in 7 days")
+    return FrequencyCap(int(found[1]), int(found[2]))
+
+
+def parse_cap(text: str) -> FrequencyCap:
+    """Reads the cap that a command was given. Raises InputError."""
+    try:
+        cap = frequency_cap(text)
+    except ValueError as error:
+        raise InputError(f"“{text}” is no cap.", hint=f"Write {error}.") from None
+    assert isinstance(cap, FrequencyCap)  # noqa: S101  text always becomes one
+    return cap
+
+
+def _zone(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("the name of a time zone, such as Europe/Zurich or UTC") from None
+
+
 def _site(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -122,6 +154,8 @@ def _plain_address(value: object) -> object:
     return value
 
 
+Cap = Annotated[FrequencyCap, BeforeValidator(frequency_cap)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Lifetime = Annotated[int, BeforeValidator(_lifetime)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Delays = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_delays)]
@@ -131,7 +165,11 @@ class Settings(BaseSettings):
     """What the installation knows about itself. ``.env.example`` documents each variable."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MAILER_", env_ignore_empty=True, frozen=True, extra="ignore"
+        env_prefix="MAILER_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        arbitrary_types_allowed=True,
     )
 
     database_url: str = "sqlite:///data/mailer.db"
@@ -163,6 +201,8 @@ class Settings(BaseSettings):
 
     retry_after: Delays = (120, 600, 1800, 3600, 7200, 14400)
     expires_after: Lifetime = 259_200
+    time_zone: Zone = ZoneInfo("UTC")
+    frequency_cap: Cap | None = None
     window: int = Field(default=200, ge=1, le=10_000)
 
 

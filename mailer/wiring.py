@@ -24,6 +24,7 @@ from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.adapters.web_fetcher import WebFetcher
 from mailer.adapters.workspace import FirstFiles, Shelf, layout_folder, shipped, write_files
 from mailer.compose.reading import Brand
+from mailer.contacts.rule_time import Calendar
 from mailer.contacts.table import Table
 from mailer.errors import Fault, SettingsError
 from mailer.message.links import KeyRing, parse_secret
@@ -65,6 +66,11 @@ class Mailer:
             return KeyRing(*(parse_secret(each.get_secret_value()) for each in secrets))
         except ValueError as error:
             raise SettingsError(f"MAILER_SECRET_KEY can't be used: {error}") from None
+
+    @property
+    def calendar(self) -> Calendar:
+        """Now, in the workspace's time zone."""
+        return Calendar(self.clock.now(), self.settings.time_zone)
 
     @property
     def runs(self) -> Path:

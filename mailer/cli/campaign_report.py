@@ -22,6 +22,7 @@ def document(report: CampaignReport) -> dict[str, Any]:
         "per_second": report.per_second,
         "subject": report.subject,
         "list": report.list_name,
+        "segment": _segment(report),
         "excluded": report.excluded,
         "reasons": report.reasons,
         "stopped_because": report.because,
@@ -39,6 +40,12 @@ def document(report: CampaignReport) -> dict[str, Any]:
             for each in report.variants
         ]
     return found
+
+
+def _segment(report: CampaignReport) -> dict[str, str] | None:
+    """The segment as it was when the campaign was planned."""
+    segment = report.selection.get("segment")
+    return {"name": segment["name"], "rule": segment["rule"]} if segment else None
 
 
 def print_overview(reports: Any) -> None:
@@ -67,6 +74,8 @@ def print_report(report: CampaignReport) -> None:
         state = f"sending (process {report.sender})" if report.sender else "interrupted"
     screen.say(f"Campaign {report.campaign}, “{report.slug}”: {state}")
     screen.say(f"{report.subject}")
+    if segment := _segment(report):
+        screen.say(f"For “{segment['name']}”, which was: {segment['rule']}")
     screen.say()
     print_counts(report)
     if report.because and report.counts.left:

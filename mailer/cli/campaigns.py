@@ -12,6 +12,7 @@ from mailer.errors import Fault, InputError
 from mailer.model.words import CampaignState, Counts, DeliveryState
 
 if TYPE_CHECKING:
+    from mailer.usecases.select_audience import Wishes
     from mailer.usecases.send_campaign import SendReport
     from mailer.usecases.show_campaign import CampaignReport
     from mailer.wiring import Mailer
@@ -41,7 +42,13 @@ def plan(
     list_name: Annotated[str, typer.Option("--list", metavar="NAME", help="Who gets it.")],
     exclude: Annotated[
         list[str] | None,
-        typer.Option("--exclude", metavar="NAME", help="Leave out who is on this list too."),
+        typer.Option(
+            "--exclude", metavar="NAME", help="Leave out this list, or this segment; repeatable."
+        ),
+    ] = None,
+    segment: Annotated[
+        str | None,
+        typer.Option("--segment", metavar="NAME", help="Only who is in this segment, too."),
     ] = None,
     not_in: Annotated[
         list[str] | None,
@@ -53,17 +60,46 @@ def plan(
     blank_ok: Annotated[
         bool, typer.Option("--blank-ok", help="Leave a gap where somebody's field is empty.")
     ] = False,
+    cap: Annotated[
+        str | None,
+        typer.Option(
+            "--cap", metavar="N/DAYS", help="Leave out who had N campaigns in so many days."
+        ),
+    ] = None,
+    no_cap: Annotated[
+        bool, typer.Option("--no-cap", help="Whatever MAILER_FREQUENCY_CAP says.")
+    ] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            "--explain", metavar="ADDRESS", help="Plan nothing: say whether this person gets it."
+        ),
+    ] = None,
 ) -> None:
     """Freeze an issue and its audience. Nothing is sent yet."""
+    from mailer.settings import parse_cap
     from mailer.usecases.plan_campaign import plan_campaign
+    from mailer.usecases.select_audience import Wishes
 
+    if cap is not None and no_cap:
+        raise InputError("Either --cap or --no-cap, not both.")
     with screen.opened() as mailer:
-        report = plan_campaign(
-            mailer.issue(path),
-            list_name=list_name,
+        wanted = parse_cap(cap) if cap is not None else mailer.settings.frequency_cap
+        wishes = Wishes(
+            list=list_name,
+            segment=segment,
             exclude=exclude or (),
             not_in=not_in or (),
             again=again,
+            cap=None if no_cap else wanted,
+        )
+        if explain is not None:
+            _explain(mailer, path, explain, wishes)
+            return
+        report = plan_campaign(
+            mailer.issue(path),
+            wishes=wishes,
+            calendar=mailer.calendar,
             blank_ok=blank_ok,
             db=mailer.db,
             layouts=mailer.layout,
@@ -74,7 +110,7 @@ def plan(
             folder=mailer.runs,
             retry_after=mailer.settings.retry_after,
         )
-    for warning in report.warnings:
+    for warning in [*report.warnings, *report.doubts]:
         screen.note(f"Warning: {warning}")
     if screen.result(
         {
@@ -92,7 +128,10 @@ def plan(
     screen.table(
         [
             ("on the list", report.audience + left_out),
-            *((f"– {reason}", people) for reason, people in report.excluded.items()),
+            *(
+                (f"– {reason}: {screen.left_out_because(reason)}", people)
+                for reason, people in report.excluded.items()
+            ),
             ("audience", report.audience),
         ]
     )
@@ -104,6 +143,29 @@ def plan(
     screen.say(f"Web version: {report.web_url}")
     screen.say(f"Next: mailer campaigns test {report.slug} --to YOU@example.org")
     screen.say(f"      mailer campaigns send {report.slug}")
+
+
+def _explain(mailer: Mailer, path: Path, address: str, wishes: Wishes) -> None:
+    from mailer.cli import verdicts
+    from mailer.usecases.explain_plan import explain_plan
+
+    found = explain_plan(
+        mailer.issue(path).name,
+        address,
+        wishes=wishes,
+        calendar=mailer.calendar,
+        db=mailer.db,
+        clock=mailer.clock,
+        folder=mailer.runs,
+        retry_after=mailer.settings.retry_after,
+    )
+    if screen.result(found):
+        return
+    screen.say(f"{found.address} {'gets it.' if found.included else 'does not get it.'}")
+    for reason in found.reasons:
+        screen.say(f"  – {reason}: {screen.left_out_because(reason)}")
+    for each in found.segments:
+        verdicts.show(each)
 
 
 @commands.command()

@@ -14,7 +14,18 @@ from typing import Annotated
 import typer
 
 from mailer import __version__
-from mailer.cli import campaigns, database, imports, issues, keys, people, screen, site, workspace
+from mailer.cli import (
+    campaigns,
+    database,
+    imports,
+    issues,
+    keys,
+    people,
+    screen,
+    segments,
+    site,
+    workspace,
+)
 from mailer.errors import InputError, MailerError, StoppedError
 
 app = typer.Typer(
@@ -56,6 +67,7 @@ def common(
 workspace.register(app)
 imports.register(app)
 people.register(app)
+segments.register(app)
 issues.register(app)
 campaigns.register(app)
 keys.register(app)

@@ -133,6 +133,27 @@ def table(rows: Sequence[Sequence[object]], *, indent: str = "  ") -> None:
         say(f"{indent}{'  '.join(shown).rstrip()}")
 
 
+_BECAUSE = {
+    "pending": "has not confirmed yet",
+    "unsubscribed": "has left the list",
+    "bounced": "the address does not exist any more",
+    "complained": "reported a mail as spam",
+    "suppressed": "is never to be mailed",
+    "segment": "is not in the segment",
+    "excluded_list": "is on a list that was left out",
+    "excluded_segment": "is in a segment that was left out",
+    "excluded_campaign": "got a campaign that was named with --not-in",
+    "already_sent": "got this issue already",
+    "frequency_cap": "had enough campaigns lately",
+    "not_on_list": "is not on the list",
+}
+
+
+def left_out_because(reason: str) -> str:
+    """A plan's reason for leaving somebody out, in words."""
+    return _BECAUSE.get(reason, reason)
+
+
 def confirm(question: str, *, answer: str, yes: bool) -> None:
     """Asks, unless ``--yes``. Without a terminal it refuses rather than waits.
 

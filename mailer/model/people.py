@@ -170,6 +170,18 @@ class ListSuppression(SQLModel, table=True):
     at: datetime
 
 
+class Segment(SQLModel, table=True):
+    """A rule with a name: whom it means is found out anew each time."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    rule: str
+    description: str = ""
+    created_at: datetime
+    changed_at: datetime
+    archived_at: datetime | None = None
+
+
 class Batch(SQLModel, table=True):
     """One import. ``loading`` until its last update makes it ``done``.
 

@@ -275,6 +275,17 @@ class Rendition:
 
 
 @dataclass(frozen=True, slots=True)
+class FrequencyCap:
+    """At most so many campaigns for one person in so many days."""
+
+    campaigns: int
+    days: int
+
+    def __str__(self) -> str:
+        return f"{self.campaigns}/{self.days}"
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """The seven delivery counts of a campaign; they add up to ``audience`` at every instant."""
 

@@ -7,6 +7,7 @@ upgrades half-way can fail after it has read.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +20,14 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
+from mailer.contacts.rule import fold
+from mailer.contacts.rule_values import PLAIN_NUMBER
 from mailer.errors import SettingsError
 from mailer.store.trouble import translated
 from mailer.store.writer import Writer
 
 BUSY_TIMEOUT_MS = 10_000
+_PLAIN_NUMBER = re.compile(PLAIN_NUMBER).fullmatch
 OLDEST_SQLITE = (3, 35, 0)  # RETURNING; UPDATE … FROM came with 3.33
 
 
@@ -155,6 +159,8 @@ def _sqlite_engine(url: URL) -> Engine:
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.execute("PRAGMA cache_size = -65536")
         cursor.close()
+        connection.create_function("mailer_fold", 1, _fold, deterministic=True)
+        connection.create_function("mailer_number", 2, _number, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -162,6 +168,20 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _fold(value: object) -> str | None:
+    """Text without regard to case: SQLite's own ``lower`` knows ASCII alone."""
+    return fold(value) if isinstance(value, str) else None
+
+
+def _number(value: object, kind: str | None) -> float | None:
+    """A JSON number, or a text that reads as one, as a float."""
+    if kind in ("integer", "real") and isinstance(value, int | float):
+        return float(value)
+    if kind == "text" and isinstance(value, str) and _PLAIN_NUMBER(value):
+        return float(value)
+    return None
 
 
 def one(connection: Connection, statement: str, **values: Any) -> Any:

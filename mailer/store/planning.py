@@ -8,12 +8,12 @@ update makes it visible. One that was left half done is removed by the next plan
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Connection, bindparam, delete, insert, text
+from sqlalchemy import JSON, Connection, delete, insert, text
 from sqlmodel import col
 
 from mailer.model.campaigns import (
@@ -25,22 +25,11 @@ from mailer.model.campaigns import (
     Variant,
 )
 from mailer.model.words import CampaignState, DeliveryState, Picture
-from mailer.store.database import Database
+from mailer.store.database import Database, one
 from mailer.store.ledger import Moved
 from mailer.store.processes import is_gone, this_process
 
 SLICE = 4_000  # people in one write transaction: some 50 ms
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Somebody on the list; ``excluded`` says why not, or is empty."""
-
-    subscriber_id: int
-    address: str
-    fields: Mapping[str, Any]
-    language: str | None
-    excluded: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,77 +57,15 @@ class Content:
     pictures: Sequence[Picture]
 
 
-_DOMAIN = {
-    "sqlite": "substr(p.key, instr(p.key, '@') + 1)",
-    "postgresql": "split_part(p.key, '@', 2)",
-}
 # Got it, or may have got it.
 _GOT = "d.state IN ('accepted', 'unknown', 'sending', 'deferred')"
-_CANDIDATES = f"""
-WITH people AS (
-  SELECT p.id, p.address, p.fields, p.language, {{domain}} AS domain,
-    CASE
-      WHEN u.status <> 'active' THEN u.status
-      WHEN x.hash IS NOT NULL OR y.hash IS NOT NULL THEN 'suppressed'
-      WHEN EXISTS (SELECT 1 FROM subscription e WHERE e.subscriber_id = p.id
-        AND e.list_id IN :exclude AND e.status = 'active') THEN 'excluded_list'
-      WHEN EXISTS (SELECT 1 FROM delivery d WHERE d.subscriber_id = p.id
-        AND d.campaign_id IN :not_in AND {_GOT}) THEN 'excluded_campaign'
-      WHEN :once AND EXISTS (SELECT 1 FROM delivery d JOIN campaign c ON c.id = d.campaign_id
-        WHERE d.subscriber_id = p.id AND c.issue = :issue AND {_GOT}) THEN 'already_sent'
-      ELSE ''
-    END AS excluded
-  FROM subscription u
-  JOIN subscriber p ON p.id = u.subscriber_id
-  LEFT JOIN suppression x ON x.hash = p.suppression_hash
-  LEFT JOIN list_suppression y ON y.list_id = :list AND y.hash = p.suppression_hash
-  WHERE u.list_id = :list
-)
-SELECT id, address, fields, language, excluded FROM people
-ORDER BY (row_number() OVER (PARTITION BY domain ORDER BY id) - 0.5)
-  / count(*) OVER (PARTITION BY domain), domain, id
-"""
-
-
-def candidates(
-    connection: Connection,
-    dialect: str,
-    *,
-    list_id: int,
-    issue: str,
-    exclude_lists: Sequence[int],
-    not_in: Sequence[int],
-    again: bool,
-) -> Iterator[Candidate]:
-    """Everybody on the list, in an order that is the same each time.
-
-    The order spreads each mail domain evenly over the whole run, so that no provider
-    gets its share in one burst and one slow provider does not hold back the rest.
-    """
-    domain = _DOMAIN["sqlite" if dialect == "sqlite" else "postgresql"]
-    statement = (
-        text(_CANDIDATES.format(domain=domain))
-        .bindparams(bindparam("exclude", expanding=True), bindparam("not_in", expanding=True))
-        .columns(fields=JSON())
-    )
-    rows = connection.execution_options(stream_results=True, max_row_buffer=SLICE).execute(
-        statement,
-        {
-            "list": list_id,
-            "exclude": list(exclude_lists),
-            "not_in": list(not_in),
-            "issue": issue,
-            "once": not again,
-        },
-    )
-    for row in rows:
-        yield Candidate(row.id, row.address, row.fields or {}, row.language, row.excluded)
+_LAST_POSITION = "SELECT max(position) FROM delivery WHERE campaign_id = :campaign"
 
 
 def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[int]]:
     """Writes the content under a campaign in state ``planning``: its id and its variants' ids."""
+    _remove_half_done(db)
     with db.write() as connection:
-        _remove_half_done(connection)
         campaign_id: Any = connection.execute(
             insert(Campaign).returning(col(Campaign.id)),
             {
@@ -270,9 +197,31 @@ def keep_draft(
 
 
 def discard(db: Database, campaign_id: int) -> None:
-    """Removes a plan that was not made visible."""
+    """Removes a plan that was not made visible, in slices: it may hold a million people."""
+    first = 1
+    with db.read() as connection:
+        last = int(one(connection, _LAST_POSITION, campaign=campaign_id) or 0)
+    while first <= last:
+        with db.write() as connection:
+            for table in ("snapshot", "delivery"):
+                connection.execute(
+                    text(
+                        f"DELETE FROM {table} WHERE campaign_id = :campaign"
+                        " AND position >= :first AND position < :behind"
+                    ),
+                    {"campaign": campaign_id, "first": first, "behind": first + SLICE},
+                )
+        first += SLICE
     with db.write() as connection:
-        _remove(connection, campaign_id)
+        for table in ("exclusion", "campaign_picture", "variant"):
+            connection.execute(
+                text(f"DELETE FROM {table} WHERE campaign_id = :campaign"),
+                {"campaign": campaign_id},
+            )
+        connection.execute(
+            text("DELETE FROM campaign WHERE id = :campaign AND state = 'planning'"),
+            {"campaign": campaign_id},
+        )
 
 
 def skip_already_sent(connection: Connection, campaign_id: int, now_ms: int) -> Moved:
@@ -306,22 +255,15 @@ def _keep_pictures(connection: Connection, pictures: Sequence[Picture]) -> list[
     return list(named)
 
 
-def _remove_half_done(connection: Connection) -> None:
+def _remove_half_done(db: Database) -> None:
     """Removes plans whose planner is gone: of this machine, and its process does not live."""
-    rows = connection.execute(
-        text("SELECT id, frozen FROM campaign WHERE state = 'planning'").columns(frozen=JSON())
-    ).all()
+    with db.read() as connection:
+        rows = connection.execute(
+            text("SELECT id, frozen FROM campaign WHERE state = 'planning'").columns(frozen=JSON())
+        ).all()
     for row in rows:
         if is_gone(row.frozen["planner"]):
-            _remove(connection, row.id)
-
-
-def _remove(connection: Connection, campaign_id: int) -> None:
-    for table in ("snapshot", "delivery", "exclusion", "campaign_picture", "variant"):
-        connection.execute(
-            text(f"DELETE FROM {table} WHERE campaign_id = :campaign"), {"campaign": campaign_id}
-        )
-    connection.execute(text("DELETE FROM campaign WHERE id = :campaign"), {"campaign": campaign_id})
+            discard(db, row.id)
 
 
 def _free_slug(connection: Connection, issue: str) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,17 +14,16 @@ from sqlalchemy import Row
 from mailer.compose.compose import Composed
 from mailer.compose.languages import Offered, choose
 from mailer.compose.reading import Brand
-from mailer.contacts.masking import mask_address
+from mailer.contacts.rule_time import Calendar
 from mailer.errors import Fault, InputError
 from mailer.message.compiled import CompiledMessage, Letterhead, compile_message
 from mailer.message.headers import feedback_words
 from mailer.message.keys import aligned
 from mailer.message.links import KeyRing
 from mailer.message.mailbox import HeaderError, Mailbox, encode_domain, parse_mailbox
-from mailer.message.values import MergeError
-from mailer.model.words import FieldKind, Slot
+from mailer.model.words import FieldKind
 from mailer.ports import Clock, Folder
-from mailer.store import campaigns, people, planning, runs
+from mailer.store import people, planning, runs
 from mailer.store.database import Database
 from mailer.usecases.check_issue import check_issue
 from mailer.usecases.compose_issue import (
@@ -37,11 +33,11 @@ from mailer.usecases.compose_issue import (
     sources,
     web_address,
 )
+from mailer.usecases.freeze_audience import freeze_audience
+from mailer.usecases.select_audience import Wishes, select_audience
 from mailer.usecases.send_campaign import Schedule
 from mailer.usecases.sign_letters import Signing
 from mailer.usecases.use_list_defaults import with_list_defaults
-
-_EXAMPLES = 3  # people named, masked, in a fault about a missing value
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +63,14 @@ class PlanReport:
     excluded: Mapping[str, int]
     web_url: str
     warnings: Sequence[Fault]
+    doubts: Sequence[str] = ()  # what in a segment's rule is probably not meant
 
 
 def plan_campaign(
     issue: IssueFolder,
     *,
-    list_name: str,
-    exclude: Sequence[str] = (),
-    not_in: Sequence[str] = (),
-    again: bool = False,
+    wishes: Wishes,
+    calendar: Calendar,
     blank_ok: bool = False,
     db: Database,
     layouts: Callable[[str], Folder],
@@ -90,29 +85,22 @@ def plan_campaign(
 
     1. Settle what dead sends of this issue left; check the issue, refuse one with errors.
     2. Compile it in each of its languages: everything constant is encoded now.
-    3. Read everybody on the list; leave out who must not get it, with the reason counted.
-    4. Give each person their language, and evaluate each slot for them, so that a send can't fail
-       on a value.
-    5. Write it in slices, and make it visible at once.
+    3. Write one delivery for each person who is to get it, in their language; whoever of the list
+       is not is counted with the reason (``freeze_audience``).
+    4. Make it visible, all at once.
 
     ``folder`` is where flight recorders lie.
 
     Raises InputError when the issue has errors, or somebody lacks a value it needs;
-    NotFoundError for an unknown list or campaign. Nothing is left behind then.
+    NotFoundError for an unknown list, segment or campaign. Nothing is left behind then.
     """
     runs.recover_issue(
         db, issue.name, folder=folder, now=clock.now(), judge=Schedule(retry_after, clock).judge
     )
     with db.read() as connection:
-        mailing_list = people.find_list(connection, list_name)
-        if mailing_list.archived_at is not None:
-            raise InputError(
-                f"The list “{list_name}” is archived.",
-                hint=f"`mailer lists archive {list_name} --back` takes it back into use.",
-            )
-        excluded_lists = [people.find_list(connection, name).id for name in exclude]
-        excluded_campaigns = [campaigns.find(connection, name).id for name in not_in]
+        selected = select_audience(connection, wishes, issue=issue.name, calendar=calendar)
         fields = people.field_kinds(connection)
+    mailing_list = selected.list
     brand = with_list_defaults(brand, mailing_list)
     report = check_issue(issue, layouts=layouts, brand=brand, fields=fields)
     if not report.variants or report.errors:
@@ -138,7 +126,8 @@ def plan_campaign(
         subject=letters[0].subject,
         web_key=web_key,
         frozen={
-            "again": again,
+            "again": wishes.again,
+            "selection": selected.frozen,
             "key_id": keys.key_id,
             "from": str(sender),
             "site_url": sending.site_url,
@@ -160,21 +149,21 @@ def plan_campaign(
     )
     campaign_id, variants = planning.create(db, content, now=clock.now())
     try:
-        audience, languages, excluded = _write_people(
-            db,
+        offered = [each.offered for each in letters]
+        frozen = freeze_audience(
             campaign_id,
             variants,
-            letters,
-            {
-                "list_id": mailing_list.id,
-                "issue": issue.name,
-                "exclude_lists": excluded_lists,
-                "not_in": excluded_campaigns,
-                "again": again,
-            },
+            [each.compiled for each in letters],
+            lambda language: choose(language, offered),
+            db=db,
+            selection=selected.selection,
         )
         slug = planning.publish(
-            db, campaign_id, issue=issue.name, audience=audience, excluded=excluded
+            db,
+            campaign_id,
+            issue=issue.name,
+            audience=frozen.audience,
+            excluded=frozen.excluded,
         )
     except BaseException:
         planning.discard(db, campaign_id)
@@ -183,12 +172,13 @@ def plan_campaign(
         campaign_id,
         slug,
         content.subject,
-        audience,
+        frozen.audience,
         len(variants),
-        languages,
-        excluded,
+        {each.tag: people for each, people in zip(offered, frozen.by_variant, strict=True)},
+        frozen.excluded,
         web_url,
         [*report.warnings, *_unaligned(sending, letters)],
+        selected.doubts,
     )
 
 
@@ -251,82 +241,6 @@ def _complaints(sending: SendingPolicy, domain: str) -> str:
             hint="Receivers believe an address of the same domain alone.",
         )
     return address
-
-
-def _write_people(
-    db: Database,
-    campaign_id: int,
-    variants: Sequence[int],
-    letters: Sequence[_Letter],
-    selection: dict[str, Any],
-) -> tuple[int, dict[str, int], dict[str, int]]:
-    """Writes the audience in slices: how many in all, in each language, and left out for what."""
-    given: Counter[str] = Counter({each.offered.tag: 0 for each in letters})
-    excluded: Counter[str] = Counter()
-    gaps = _Gaps()
-    with db.read() as connection:
-        chosen = planning.candidates(connection, db.dialect, **selection)
-        audience = _audience(chosen, letters, given, excluded, gaps)
-        position = 1
-        while people_slice := list(islice(audience, planning.SLICE)):
-            position = planning.add_people(db, campaign_id, variants, people_slice, position)
-    gaps.complain()
-    return position - 1, dict(given), dict(excluded)
-
-
-def _audience(
-    candidates: Iterator[planning.Candidate],
-    letters: Sequence[_Letter],
-    given: Counter[str],
-    excluded: Counter[str],
-    gaps: _Gaps,
-) -> Iterator[planning.Planned]:
-    """Those who get it, with the fields that their mail reads; each slot is tried on each."""
-    offered = [each.offered for each in letters]
-    names = [sorted(each.compiled.names) for each in letters]
-    variant_of: dict[str | None, int] = {}  # people are many, languages are few
-    for person in candidates:
-        if person.excluded:
-            excluded[person.excluded] += 1
-            continue
-        variant = variant_of.get(person.language)
-        if variant is None:
-            variant = variant_of[person.language] = choose(person.language, offered)
-        fields = {name: person.fields[name] for name in names[variant] if name in person.fields}
-        given[offered[variant].tag] += 1
-        gaps.look(letters[variant].compiled, fields, person.address)
-        snapshot = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-        yield planning.Planned(person.subscriber_id, variant, person.address, snapshot)
-
-
-class _Gaps:
-    """Collects, for each slot, how many people lack its value, and a few of them masked."""
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[Slot, str], tuple[MergeError, int, list[str]]] = {}
-
-    def look(self, compiled: CompiledMessage, fields: Mapping[str, Any], address: str) -> None:
-        for error in compiled.errors(fields):
-            place = (error.slot, error.reason)
-            _, many, examples = self._found.get(place, (error, 0, []))
-            if len(examples) < _EXAMPLES:
-                examples.append(mask_address(address))
-            self._found[place] = (error, many + 1, examples)
-
-    def complain(self) -> None:
-        """Raises InputError with one fault a slot."""
-        if not self._found:
-            return
-        faults = []
-        for error, many, examples in self._found.values():
-            who = f"{many:,} people, such as {', '.join(examples)}" if many > 1 else examples[0]
-            hint = (
-                'Add `| default("…")`, or plan with --blank-ok.'
-                if error.reason == "empty"
-                else None
-            )
-            faults.append(replace(error.fault, message=f"{error.fault.message} ({who})", hint=hint))
-        raise InputError(faults)
 
 
 def _mailboxes(composed: Composed) -> tuple[Mailbox, Mailbox | None]:

@@ -51,6 +51,7 @@ class CampaignReport:
     next_due: int | None
     sender: str
     web_url: str
+    selection: Mapping[str, Any]  # the segment, lists and cap that it was planned with; or nothing
     variants: Sequence[VariantReport] = ()  # of one campaign with several, the default first
 
 
@@ -97,6 +98,7 @@ def _report(
         next_due=campaigns.next_due(connection, campaign.id),
         sender=f"{run.pid} on {run.host}" if run is not None else "",
         web_url=f"{campaign.frozen['site_url']}/w/{campaign.web_key}",
+        selection=campaign.frozen.get("selection", {}),
     )
 
 

@@ -1,0 +1,195 @@
+"""How the two databases read a person's fields for a rule; ``rule_sql`` asks the one or the other.
+
+A field's value is JSON that was put there by an import, a form or by hand. Of a value that does
+not fit the field's declared kind nothing is made: it is as if it were missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Double,
+    LargeBinary,
+    String,
+    Text,
+    and_,
+    case,
+    cast,
+    collate,
+    column,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    table,
+)
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+from mailer.contacts.rule_values import PLAIN_NUMBER
+
+Yes = ColumnElement[bool]
+Expression = ColumnElement[Any]
+
+PEOPLE = table(
+    "subscriber",
+    column("id", BigInteger),
+    column("address", String),
+    column("key", String),
+    column("suppression_hash", LargeBinary),
+    column("language", String),
+    column("fields"),
+    column("created_at", UTCDateTime()),
+).alias("p")
+_YES = ("yes", "true", "1")
+_NO = ("no", "false", "0")
+
+
+class SqliteWords:
+    """How SQLite reads a person's fields; its ``mailer_…`` functions stand in ``database.py``."""
+
+    def fold(self, words: Expression) -> Expression:
+        return func.mailer_fold(words, type_=String())
+
+    def domain(self) -> Expression:
+        return func.substr(PEOPLE.c.key, func.instr(PEOPLE.c.key, "@") + 1, type_=String())
+
+    def place(self, words: Expression, part: Expression) -> Expression:
+        return func.instr(words, part)
+
+    def ending(self, words: Expression, length: int) -> Expression:
+        return func.substr(words, -length)
+
+    def shown(self, name: str) -> Expression:
+        return func.json_extract(PEOPLE.c.fields, _path(name))
+
+    def text(self, name: str) -> Expression:
+        value: Expression = case((self._type(name) == "text", self.shown(name)))
+        return cast(value, Text())
+
+    def number(self, name: str) -> Expression:
+        return func.mailer_number(self.shown(name), self._type(name), type_=Double())
+
+    def day(self, name: str) -> Expression:
+        words = self.text(name)
+        shape = words.op("GLOB")("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*")
+        after = func.substr(words, 11, 1).in_(("", "T", " "))
+        return case((and_(shape, after), func.substr(words, 1, 10)))
+
+    def picked(self, names: Sequence[str]) -> Expression:
+        """The person's fields of these names, as JSON text."""
+        return _object([(name, self._json(name), self._type(name)) for name in names])
+
+    def _json(self, name: str) -> Expression:
+        kind, value = self._type(name), self.shown(name)
+        return case((kind.in_(("true", "false")), kind), else_=func.json_quote(value))
+
+    def yesno(self, name: str) -> tuple[Yes, Yes]:
+        words = func.lower(self.text(name))
+        kind = self._type(name)
+        return or_(kind == "true", words.in_(_YES)), or_(kind == "false", words.in_(_NO))
+
+    def any_of(self, name: str, values: Sequence[str] | None) -> Yes:
+        each = func.json_each(PEOPLE.c.fields, _path(name)).table_valued("value", "type")
+        words = self.fold(each.c.value)
+        wanted = words != "" if values is None else words.in_(values)
+        row = select(literal(1)).select_from(each).where(each.c.type == "text", wanted)
+        there = self._type(name).in_(("array", "text"))
+        return and_(func.coalesce(there, false()), row.exists())
+
+    def _type(self, name: str) -> Expression:
+        return func.json_type(PEOPLE.c.fields, _path(name), type_=String())
+
+
+class PostgresqlWords:
+    """How PostgreSQL reads a person's fields. Case is that of ICU, whatever the locale."""
+
+    def fold(self, words: Expression) -> Expression:
+        normal = func.normalize(words, literal_column("NFC"), type_=String())
+        lower = func.lower(collate(normal, "und-x-icu"), type_=String())
+        return collate(func.upper(lower, type_=String()), "C")
+
+    def domain(self) -> Expression:
+        return func.split_part(PEOPLE.c.key, "@", 2, type_=String())
+
+    def place(self, words: Expression, part: Expression) -> Expression:
+        return func.strpos(words, part)
+
+    def ending(self, words: Expression, length: int) -> Expression:
+        return func.right(words, length)
+
+    def shown(self, name: str) -> Expression:
+        return PEOPLE.c.fields.op("->>", return_type=String())(literal(name, Text()))
+
+    def text(self, name: str) -> Expression:
+        return case((self._type(name) == "string", self.shown(name)))
+
+    def number(self, name: str) -> Expression:
+        words = self.shown(name)
+        shapes = or_(
+            and_(self._type(name) == "number", words.op("~", return_type=Boolean())(_JSON_NUMBER)),
+            and_(
+                self._type(name) == "string",
+                words.op("~", return_type=Boolean())(f"^{PLAIN_NUMBER}$"),
+            ),
+        )
+        return case((shapes, cast(words, Double())))
+
+    def day(self, name: str) -> Expression:
+        words = self.text(name)
+        shape = words.op("~", return_type=Boolean())("^[0-9]{4}-[0-9]{2}-[0-9]{2}($|[T ])")
+        return collate(case((shape, func.substr(words, 1, 10, type_=String()))), "C")
+
+    def picked(self, names: Sequence[str]) -> Expression:
+        """The person's fields of these names, as JSON text."""
+        values = [(name, PEOPLE.c.fields.op("->")(literal(name, Text()))) for name in names]
+        return _object([(name, cast(value, Text()), self._type(name)) for name, value in values])
+
+    def yesno(self, name: str) -> tuple[Yes, Yes]:
+        words = func.lower(self.shown(name))
+        fitting = self._type(name).in_(("boolean", "string"))
+        return and_(fitting, words.in_(_YES)), and_(fitting, words.in_(_NO))
+
+    def any_of(self, name: str, values: Sequence[str] | None) -> Yes:
+        value = PEOPLE.c.fields.op("->")(literal(name, Text()))
+        several = case(
+            (self._type(name) == "array", value),
+            (self._type(name) == "string", func.json_build_array(value)),
+            else_=literal_column("'[]'::json"),
+        )
+        each = func.json_array_elements(several).table_valued("value", name="each")
+        words = self.fold(each.c.value.op("#>>", return_type=String())(literal_column("'{}'")))
+        wanted = words != "" if values is None else words.in_(values)
+        is_text = func.json_typeof(each.c.value, type_=String()) == "string"
+        return select(literal(1)).select_from(each).where(is_text, wanted).exists()
+
+    def _type(self, name: str) -> Expression:
+        value = PEOPLE.c.fields.op("->")(literal(name, Text()))
+        return func.json_typeof(value, type_=String())
+
+
+_JSON_NUMBER = r"^-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?$"
+
+
+def _object(members: Sequence[tuple[str, Expression, Expression]]) -> Expression:
+    """JSON of those members that are there: name, value as JSON, type of the value."""
+    pieces: Expression = literal("", Text())
+    for name, value, kind in members:
+        there = and_(kind.is_not(None), kind != "null")
+        head = literal(f",{json.dumps(name, ensure_ascii=False)}:", Text())
+        pieces = pieces.concat(case((there, head.concat(value)), else_=""))
+    if not members:
+        return literal("{}", Text())
+    return literal("{", Text()).concat(func.substr(pieces, 2)).concat(literal("}", Text()))
+
+
+def _path(name: str) -> str:
+    """A field's place in the JSON of a person; a name is an identifier, so quotes are enough."""
+    return f'$."{name}"'
