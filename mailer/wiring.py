@@ -28,6 +28,7 @@ from mailer.contacts.rule_time import Calendar
 from mailer.contacts.table import Table
 from mailer.errors import Fault, SettingsError
 from mailer.message.links import KeyRing, parse_secret
+from mailer.model.words import Picture
 from mailer.ports import Clock, Fetcher, Folder, Transport
 from mailer.settings import Settings, load_settings
 from mailer.store import migrations
@@ -230,7 +231,7 @@ def write_rendered(folder: Path, rendered: Sequence[Rendered]) -> list[str]:
     The pages show the pictures that lie beside them.
     """
     contents: dict[str, bytes] = {}
-    pictures: dict[str, bytes] = {}
+    served: dict[str, bytes] = {}
     for number, one in enumerate(rendered):
         mark = f".{one.language}" if number else ""
         pages = {
@@ -239,14 +240,15 @@ def write_rendered(folder: Path, rendered: Sequence[Rendered]) -> list[str]:
             f"web{mark}.html": one.web_page,
         }
         for name, text in pages.items():
-            for picture in one.pictures:
-                shown = f"pictures/{picture.name}"
-                text = text.replace(f"{one.site_url}/i/{picture.name}", shown)
-                text = text.replace(f"cid:{picture.content_id}", shown)
+            for file in one.served:
+                shown = f"pictures/{file.name}"
+                text = text.replace(f"{one.site_url}/i/{file.name}", shown)
+                if isinstance(file, Picture):
+                    text = text.replace(f"cid:{file.content_id}", shown)
             contents[name] = text.encode("utf-8")
         contents[f"message{mark}.eml"] = one.message
-        pictures |= {f"pictures/{picture.name}": picture.data for picture in one.pictures}
-    return write_files(folder, {**contents, **pictures})
+        served |= {f"pictures/{file.name}": file.data for file in one.served}
+    return write_files(folder, {**contents, **served})
 
 
 def contact_file(

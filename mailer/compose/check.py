@@ -204,7 +204,7 @@ class _Check:
         trouble = trouble_with(href)
         if trouble:
             self._tell(self.errors, "link-address", trouble, self._line(href), "Write it whole.")
-        elif href.lower().startswith("http:"):
+        elif href.lower().startswith("http:") and not self._own(href):
             self._tell(
                 self.warnings,
                 "link-https",
@@ -212,6 +212,11 @@ class _Check:
                 self._line(href),
                 "Use https:// if the site has it.",
             )
+
+    def _own(self, href: str) -> bool:
+        """Says whether a link leads to our own site, whose address has a check of its own."""
+        site = self.composed.brand.site_url
+        return bool(site) and href.startswith(f"{site}/")
 
     def _headings(self, root: etree._Element) -> None:
         """WCAG 2.2 criterion 1.3.1: levels are not jumped over on the way down."""

@@ -10,13 +10,15 @@ Everything is checked before anything is rendered, so that an author hears of al
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from lxml import etree
 from markupsafe import Markup
 
+from mailer.compose.calendar import Event, calendar_file
 from mailer.compose.carrying import EMBEDDED, MOST_EMBEDDED, carried, embedded_in
 from mailer.compose.css import troubles_of
 from mailer.compose.dates import day_in_words
@@ -33,7 +35,8 @@ from mailer.compose.mjml import (
     without,
 )
 from mailer.compose.mjml_check import Inspection, inspect
-from mailer.compose.options import Gallery
+from mailer.compose.moments import Moment, Zone
+from mailer.compose.options import Gallery, Shown
 from mailer.compose.reading import ALONE, NOBODY, Brand, Issue, Variants, read_issue
 from mailer.compose.snippets import Origins, ReadSnippet, no_snippets
 from mailer.compose.source import Front
@@ -111,7 +114,7 @@ def compose_issue(
     """
     faults: list[Fault] = []
     issue = read_issue(issue_text, where, layout, brand, faults, variants, read_snippet)
-    gallery = Gallery(read_picture, picture_url)
+    gallery = Gallery(read_picture, picture_url, issue.layout.picture)
     filled = Filler(issue, gallery, faults).fill()
     if faults:
         faults.sort(key=lambda fault: (fault.file or "", fault.line or 0))
@@ -143,6 +146,8 @@ class _Renderer:
         self.lifter = issue.lifter
         self.gallery = gallery
         self.others = others
+        self.line = 0  # of the block that is being written
+        self.host = urlsplit(brand.site_url).hostname or ""
         self.built_in = {
             name: self.lifter.take(SlotKind.value, name, 0, file=self.layout.document.file)
             for name in BUILT_IN
@@ -150,6 +155,9 @@ class _Renderer:
         self.common: dict[str, Any] = {
             **self.built_in,
             "t": self.layout.theme,
+            "w": self.layout.words(issue.front.lang),
+            "art": self._art,
+            "calendar": self._calendar,
             "issue": {
                 **_issue_values(issue.front),
                 "languages": [
@@ -186,6 +194,7 @@ class _Renderer:
             direction=front.dir,
             pictures=pictures,
             embedded=embedded_in(mail, pictures),
+            files=tuple(self.gallery.files.values()),
         )
 
     def _document(self, filled: list[Filled], how: str) -> str:
@@ -193,12 +202,12 @@ class _Renderer:
         templates = self.layout.templates
         pieces: list[str] = []
         for one in filled:
-            piece = templates.render(one.kind.markup, how, {**self.common, **one.values.markup})
+            piece = self._piece(one, how)
             if one.when is not None:
                 piece = f"<!--{one.when[0].sentinel}-->{piece}<!--{one.when[1].sentinel}-->"
             pieces.append(piece)
-        style = self._css(self.layout.style_css, inlined=True)
-        media = self._css(self.layout.media_css, inlined=False)
+        style = "\n".join(self._css(each, inlined=True) for each in self.layout.style_css)
+        media = "\n".join(self._css(each, inlined=False) for each in self.layout.media_css)
         values = {
             **self.common,
             "blocks": Markup("\n".join(pieces)),  # noqa: S704  # each was rendered with escaping
@@ -206,6 +215,48 @@ class _Renderer:
             "media_css": Markup(media),  # noqa: S704  # likewise
         }
         return templates.render(self.layout.document, how, values)
+
+    def _piece(self, one: Filled, how: str, around: Mapping[str, Any] | None = None) -> str:
+        """Returns one block's template filled in, what it holds first."""
+        own = one.values.text if how == TEXT else one.values.markup
+        values = {**self.common, "outer": None, **own, **(around or {})}
+        held = []
+        for position, child in enumerate(one.children):
+            where = {"outer": values, "position": position, "count": len(one.children)}
+            piece = self._piece(child, how, where)
+            held.append(tidy(piece) if how == TEXT else Markup(piece))  # noqa: S704  # escaped
+        if one.kind.body == "blocks":
+            values["body"] = held
+        source = one.kind.text if how == TEXT else one.kind.markup
+        self.line = one.line
+        return self.layout.templates.render(source, how, values)
+
+    def _art(self, name: str, width: int = 600) -> Shown:
+        """A picture of the layout's own, for its templates."""
+        try:
+            return self.gallery.art(name, width)
+        except InputError as error:
+            raise LookupError(error.faults[0].message.rstrip(".")) from error
+
+    def _calendar(
+        self,
+        title: str,
+        start: Moment,
+        end: Moment | None = None,
+        zone: Zone | None = None,
+        place: str | None = None,
+        url: str | None = None,
+    ) -> str:
+        """The address of a calendar file, for templates."""
+        day = self.front.date
+        event = Event(title, start, end, zone, place or "", url or "", self.host, day)
+        try:
+            return self.gallery.keep(calendar_file(event))
+        except ValueError as error:
+            where, line = self.lifter.where, self.line
+            raise InputError(
+                Fault(f"The calendar can't take this: {error}.", where, line)
+            ) from error
 
     def _css(self, source: Source, *, inlined: bool) -> str:
         """Returns a style sheet with its tokens filled in; raises InputError with the line."""
@@ -298,8 +349,7 @@ class _Renderer:
         templates = self.layout.templates
         blocks = ""
         for one in filled:
-            piece = templates.render(one.kind.text, TEXT, {**self.common, **one.values.text})
-            piece = tidy(piece)
+            piece = tidy(self._piece(one, TEXT))
             if not self.lifter.only_tags(piece.rstrip("\n").rpartition("\n")[2]):
                 piece += "\n"
             if one.when is not None:  # a tag's line goes away whole, and the blank one stays

@@ -18,6 +18,19 @@ _MONTHS = {
     " dezembro",
     "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
 }
+# From Monday on, and what stands between weekday and date.
+_WEEKDAYS = {
+    "ar": ("الاثنين الثلاثاء الأربعاء الخميس الجمعة السبت الأحد", " "),
+    "de": ("Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag", ", "),
+    "en": ("Monday Tuesday Wednesday Thursday Friday Saturday Sunday", ", "),
+    "es": ("lunes martes miércoles jueves viernes sábado domingo", ", "),
+    "fr": ("lundi mardi mercredi jeudi vendredi samedi dimanche", " "),
+    "it": ("lunedì martedì mercoledì giovedì venerdì sabato domenica", " "),
+    "nl": ("maandag dinsdag woensdag donderdag vrijdag zaterdag zondag", " "),
+    "pt": ("segunda-feira terça-feira quarta-feira quinta-feira sexta-feira sábado domingo", ", "),
+    "ru": ("понедельник вторник среда четверг пятница суббота воскресенье", ", "),
+    "zh": ("星期一 星期二 星期三 星期四 星期五 星期六 星期日", " "),
+}
 _PATTERNS = {
     "de": "{day}. {month} {year}",
     "es": "{day} de {month} de {year}",
@@ -43,3 +56,18 @@ def day_in_words(day: date, language: str) -> str:
         number=day.month,
         year=day.year,
     )
+
+
+def month_in_words(day: date, language: str) -> str:
+    """Returns the month's name; its number where the name is not known."""
+    spoken = language.lower().split("-")[0]
+    months = _MONTHS.get(spoken, "").split()
+    if spoken in ("zh", "ja"):
+        return f"{day.month}月"
+    return months[day.month - 1] if months else f"{day.month:02}"
+
+
+def weekday_in_words(day: date, language: str) -> str:
+    """Returns the weekday and what parts it from a date behind it; empty where it is not known."""
+    names, apart = _WEEKDAYS.get(language.lower().split("-")[0], ("", ""))
+    return names.split()[day.weekday()] + apart if names else ""

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from mailer.compose.block_kinds import BlockKind
 from mailer.compose.directives import Block, Body
 from mailer.compose.items import NotAList, items_of
-from mailer.compose.layout import BlockKind
 from mailer.compose.markdown import Markdown
 from mailer.compose.names import did_you_mean
 from mailer.compose.options import Gallery, OptionReader, Values
 from mailer.compose.reading import Issue
+from mailer.compose.tables import table_of
 from mailer.compose.text import References, text_of
 from mailer.errors import Fault, InputError
 from mailer.model.words import Slot, SlotKind
@@ -25,6 +26,8 @@ class Filled:
     kind: BlockKind
     values: Values
     when: tuple[Slot, Slot] | None
+    children: tuple[Filled, ...] = ()
+    line: int = 0  # where the author wrote it
 
 
 class Filler:
@@ -37,7 +40,9 @@ class Filler:
         self.faults = faults
         self.markdown = Markdown(issue.front.lang, self.lifter, faults)
         self.references = References()
-        self.options = OptionReader(self.markdown, self.lifter, self.references, gallery, faults)
+        self.options = OptionReader(
+            self.markdown, self.lifter, self.references, gallery, faults, issue.front.lang
+        )
 
     def fill(self) -> list[Filled]:
         """Turns every part of the body into a block with values, and gathers faults."""
@@ -50,16 +55,8 @@ class Filler:
             one.values.both("first", number == 0)
         return filled
 
-    def _kind(self, name: str) -> BlockKind | None:
-        """Returns a block of the layout, or gathers what is wrong with its file."""
-        try:
-            return self.layout.blocks[name]
-        except InputError as error:
-            self.faults += (fault for fault in error.faults if fault not in self.faults)
-            return None
-
     def _plain(self, body: Body) -> Filled | None:
-        kind = self._kind("text")
+        kind = self._kind("text", body.line(0))
         if kind is None:
             return None
         values = self.options.read(Block("text", body.line(0), 3, body=body), kind)
@@ -67,54 +64,107 @@ class Filler:
         values.text["references"] = self.references.take()
         return Filled(kind, values, None)
 
-    def _block(self, block: Block) -> Filled | None:
-        if block.name not in self.layout.blocks:
-            hint = did_you_mean(block.name, self.layout.blocks, kind="blocks")
-            self._fault(f"There is no block `{block.name}`.", block.line, hint)
-            return None
-        kind = self._kind(block.name)
-        if kind is None:
+    def _block(self, block: Block, outer: BlockKind | None = None) -> Filled | None:
+        kind = self._kind(block.name, block.line)
+        if kind is None or not self._placed(block, kind, outer):
             return None
         values = self.options.read(block, kind)
-        for child in block.children:
-            self._fault(
-                f"`{block.name}` holds text, not blocks.", child.line, "Close it before this line."
-            )
+        children: tuple[Filled, ...] = ()
+        if kind.body == "blocks":
+            children = self._children(block, kind)
+        else:
+            for child in block.children:
+                message = f"`{block.name}` holds text, not blocks."
+                self._fault(message, child.line, "Close it before this line.")
         if kind.body == "markdown":
             self._markdown(values, block.body, "")
-        elif kind.body == "items":
-            self._items(values, block)
+        elif kind.body in ("items", "table"):
+            self._list_or_table(values, block, kind)
         elif not block.body.empty:
             first = next(n for n, row in enumerate(block.body.text.split("\n")) if row.strip())
+            holds = "blocks" if kind.body == "blocks" else "options"
             self._fault(
-                f"`{block.name}` takes options and no text.",
+                f"`{block.name}` takes {holds} and no text.",
                 block.body.line(first),
                 "Put the text outside of it, into a block of its own.",
             )
         values.text["references"] = self.references.take()
-        return Filled(kind, values, self._when(block))
+        return Filled(kind, values, self._when(block, outer), children, block.line)
+
+    def _kind(self, name: str, line: int) -> BlockKind | None:
+        if name not in self.layout.blocks:
+            hint = did_you_mean(name, self.layout.blocks, kind="blocks")
+            self._fault(f"There is no block `{name}`.", line, hint)
+            return None
+        try:
+            return self.layout.blocks[name]
+        except InputError as error:  # the block's own file is wrong
+            self.faults += [each for each in error.faults if each not in self.faults]
+            return None
+
+    def _placed(self, block: Block, kind: BlockKind, outer: BlockKind | None) -> bool:
+        """Holds that a block stands where it can."""
+        if outer is None and kind.inside:
+            inside = "` or `".join(kind.inside)
+            message = f"`{block.name}` stands inside of `{inside}`."
+            hint = f"Put `:::: {kind.inside[0]}` before it and `::::` behind the last one."
+            self._fault(message, block.line, hint)
+        elif outer is not None and outer.name not in kind.inside:
+            self._fault(
+                f"`{outer.name}` can't hold `{block.name}`.",
+                block.line,
+                f"It holds {self._held(outer)}.",
+            )
+        else:
+            return True
+        return False
+
+    def _held(self, outer: BlockKind) -> str:
+        names = [
+            f"`{name}`" for name, kind in self.layout.blocks.items() if outer.name in kind.inside
+        ]
+        return " and ".join(names) or "nothing"
+
+    def _children(self, block: Block, kind: BlockKind) -> tuple[Filled, ...]:
+        if not kind.least <= len(block.children) <= kind.most:
+            many = f"{kind.least} to {kind.most}" if kind.least < kind.most else str(kind.most)
+            self._fault(
+                f"`{block.name}` holds {many} blocks, not {len(block.children)}.",
+                block.line,
+                f"It holds {self._held(kind)}.",
+            )
+        return tuple(one for child in block.children if (one := self._block(child, kind)))
 
     def _markdown(self, values: Values, body: Body, remedy: str) -> None:
         parsed = self.markdown.parse(body, on_open=remedy)
         values.markup["body"] = Markup(self.markdown.html(parsed))  # noqa: S704  # our own HTML
         values.text["body"] = text_of(parsed, self.references)
 
-    def _items(self, values: Values, block: Block) -> None:
+    def _list_or_table(self, values: Values, block: Block, kind: BlockKind) -> None:
         parsed = self.markdown.parse(block.body)
         try:
-            items = items_of(parsed, self.markdown, self.references)
+            if kind.body == "table":
+                values.both("body", table_of(parsed, self.markdown, self.references))
+            else:
+                values.both("body", items_of(parsed, self.markdown, self.references))
         except NotAList as error:
+            one = "table" if kind.body == "table" else "list"
             self._fault(
-                f"`{block.name}` holds one list and nothing else.",
+                f"`{block.name}` holds one {one} and nothing else.",
                 block.body.line(error.offset),
-                "Begin each item with `- `.",
+                "Begin each item with `- `." if one == "list" else "Write `| one | two |` rows.",
             )
-            return
-        values.both("body", items)
 
-    def _when(self, block: Block) -> tuple[Slot, Slot] | None:
+    def _when(self, block: Block, outer: BlockKind | None) -> tuple[Slot, Slot] | None:
         option = block.options.get("when")
         if option is None:
+            return None
+        if outer is not None:  # half a row would be left
+            self._fault(
+                f"`{block.name}` stands in `{outer.name}` and can't have a `when`.",
+                option.line,
+                f"Give `{outer.name}` the condition.",
+            )
             return None
         condition = (option.value or "").strip()
         if not condition or self.lifter.found(condition) or "%}" in condition:

@@ -12,6 +12,10 @@ _SHARE = {
     "linkedin": "https://www.linkedin.com/sharing/share-offsite/?url={url}",
     "whatsapp": "https://wa.me/?text={title}%20{url}",
     "telegram": "https://t.me/share/url?url={url}&text={title}",
+    # A post of Bluesky has at most 300 characters (docs.bsky.app, "Action Intent Links").
+    "bluesky": "https://bsky.app/intent/compose?text={title}%20{url}",
+    # Mastodon's own page asks for the reader's server; what follows the sign never reaches it.
+    "mastodon": "https://share.joinmastodon.org/#text={title}%20{url}",
     "mail": "mailto:?subject={title}&body={url}",
 }
 NETWORKS = tuple(_SHARE)

@@ -10,15 +10,17 @@ from typing import Any
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from mailer.compose.block_kinds import BlockKind, OptionKind
 from mailer.compose.directives import Block, Option
-from mailer.compose.layout import BlockKind, OptionKind
 from mailer.compose.lifting import Lifter, check_nesting
 from mailer.compose.markdown import Markdown, trouble_with_lifted
+from mailer.compose.moments import Moment, Zone, parse_moment, parse_zone, zone_names
 from mailer.compose.names import did_you_mean, nearest
 from mailer.compose.pictures import prepare
+from mailer.compose.play_mark import with_play_mark
 from mailer.compose.text import References, inline_text
 from mailer.errors import Fault, InputError
-from mailer.model.words import Picture
+from mailer.model.words import Picture, SiteFile
 
 _YES, _NO = ("yes", "true", "on"), ("no", "false", "off")
 _APART = re.compile(r"[,\s]+")
@@ -57,22 +59,42 @@ class Gallery:
     """The pictures of one issue: each file is read and prepared once."""
 
     def __init__(
-        self, read_picture: Callable[[str], bytes], picture_url: Callable[[str], str]
+        self,
+        read_picture: Callable[[str], bytes],
+        picture_url: Callable[[str], str],
+        read_art: Callable[[str], bytes] | None = None,
     ) -> None:
         self._read = read_picture
+        self._read_art = read_art or read_picture
         self._url = picture_url
-        self._done: dict[tuple[str, int], Picture] = {}
+        self._done: dict[tuple[str, str, int, str], Picture] = {}
         self.pictures: dict[str, Picture] = {}
+        self.files: dict[str, SiteFile] = {}
 
     def address(self, picture: Picture) -> str:
         """Returns where the site shows a picture."""
         return self._url(picture.name)
 
-    def show(self, name: str, width: int) -> Shown:
+    def show(self, name: str, width: int, mark: str = "") -> Shown:
         """Returns a picture of the issue's folder; raises InputError."""
-        if (name, width) not in self._done:
-            self._done[name, width] = prepare(self._read(name), name=name, shown_width=width)
-        picture = self._done[name, width]
+        return self._shown("issue", name, width, mark)
+
+    def art(self, name: str, width: int) -> Shown:
+        """Returns a picture of the layout's own; raises InputError."""
+        return self._shown("layout", name, width, "")
+
+    def keep(self, file: SiteFile) -> str:
+        """Keeps a file that the site is to serve; returns its address."""
+        self.files[file.name] = file
+        return self._url(file.name)
+
+    def _shown(self, place: str, name: str, width: int, mark: str) -> Shown:
+        key = (place, name, width, mark)
+        if key not in self._done:
+            data = (self._read_art if place == "layout" else self._read)(name)
+            picture = prepare(data, name=name, shown_width=width)
+            self._done[key] = with_play_mark(picture) if mark else picture
+        picture = self._done[key]
         self.pictures[picture.name] = picture
         return Shown(self._url(picture.name), picture.width, picture.height, picture.name)
 
@@ -87,7 +109,9 @@ class OptionReader:
         references: References,
         gallery: Gallery,
         faults: list[Fault],
+        language: str = "en",
     ) -> None:
+        self.language = language
         self.markdown = markdown
         self.lifter = lifter
         self.references = references
@@ -160,7 +184,8 @@ class OptionReader:
             values.both(name, None)
             return
         value = written.value
-        if wanted.type in ("picture", "words", "choice") and self.lifter.found(value):
+        plain = wanted.fixed or wanted.type in ("picture", "words", "choice", "moment", "zone")
+        if plain and self.lifter.found(value):
             self._fault(f"`{name}` can't hold personal text.", line, "Write it out.")
             values.both(name, None)
         elif wanted.type == "inline":
@@ -175,6 +200,8 @@ class OptionReader:
             values.both(name, self._words(wanted, value, line))
         elif wanted.type == "choice":
             values.both(name, self._choice(wanted, value, line))
+        elif wanted.type in ("moment", "zone"):
+            values.both(name, self._when(wanted, value, line))
         else:
             check_nesting(self.lifter.tags(value), self.faults, place=f"the option `{name}`")
             values.both(name, value)
@@ -189,12 +216,25 @@ class OptionReader:
 
     def _picture(self, wanted: OptionKind, value: str, line: int) -> Shown | None:
         try:
-            return self.gallery.show(value, wanted.width)
+            return self.gallery.show(value, wanted.width, wanted.mark)
         except InputError as error:
             self.faults += [
                 Fault(each.message, self.lifter.where, line, each.hint, rule="pictures")
                 for each in error.faults
             ]
+            return None
+
+    def _when(self, wanted: OptionKind, value: str, line: int) -> Moment | Zone | None:
+        try:
+            if wanted.type == "moment":
+                return parse_moment(value, self.language)
+            return parse_zone(value)
+        except ValueError as error:
+            hint = "Write `2026-12-04 18:00`, or the day alone."
+            if wanted.type == "zone":
+                near = nearest(value, zone_names())
+                hint = f"Did you mean `{near}`?" if near else "Write a name such as Europe/Zurich."
+            self._fault(f"`{wanted.name}`: {error}.", line, hint)
             return None
 
     def _words(self, wanted: OptionKind, value: str, line: int) -> list[str]:

@@ -109,9 +109,9 @@ def read_issue(
     halves = split(text, where, faults)
     body, origins = expand(halves.body, halves.body_line, where, read_snippet, faults)
     text = text.removesuffix(halves.body) + body
-    words = chosen.words if chosen else ()
+    texts = chosen.texts if chosen else ()
     said = (brand.organisation, brand.postal_address, brand.site_url, brand.sender, brand.reply_to)
-    lifter = Lifter(where, choose_prefix([text, *words, *said]), faults)
+    lifter = Lifter(where, choose_prefix([text, *texts, *said]), faults)
     lifted = lifter.lift(halves.front, halves.front_line, yaml=True)
     front = _front(lifted, lifter, brand, variants, faults)
     _personal_front(front, lifter, faults)

@@ -253,6 +253,17 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteFile:
+    """A file that a mail links to and the site serves, such as a calendar entry.
+
+    ``name`` is ``<sha256 hex, 32 digits>.<ext>``, as a picture's.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Rendition:
     """An issue rendered once: what differs per person still stands as sentinels.
 
@@ -272,6 +283,12 @@ class Rendition:
     direction: str
     pictures: tuple[Picture, ...] = ()
     embedded: tuple[str, ...] = ()  # the names of those that ``html`` shows by ``cid:``
+    files: tuple[SiteFile, ...] = ()
+
+    @property
+    def served(self) -> tuple[Picture | SiteFile, ...]:
+        """Everything that the site must serve under the mail's addresses."""
+        return (*self.pictures, *self.files)
 
 
 @dataclass(frozen=True, slots=True)

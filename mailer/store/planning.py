@@ -24,7 +24,7 @@ from mailer.model.campaigns import (
     StoredPicture,
     Variant,
 )
-from mailer.model.words import CampaignState, DeliveryState, Picture
+from mailer.model.words import CampaignState, DeliveryState, Picture, SiteFile
 from mailer.store.database import Database, one
 from mailer.store.ledger import Moved
 from mailer.store.processes import is_gone, this_process
@@ -54,7 +54,7 @@ class Content:
     web_key: str
     frozen: Mapping[str, Any]
     variants: Sequence[tuple[str, str, str]]  # language, compiled message, web page
-    pictures: Sequence[Picture]
+    pictures: Sequence[Picture | SiteFile]
 
 
 # Got it, or may have got it.
@@ -170,7 +170,7 @@ def keep_draft(
     *,
     key: str,
     pages: Sequence[tuple[str, str]],
-    pictures: Sequence[Picture],
+    pictures: Sequence[Picture | SiteFile],
     now: datetime,
     lifetime: timedelta,
 ) -> None:
@@ -243,8 +243,8 @@ def skip_already_sent(connection: Connection, campaign_id: int, now_ms: int) -> 
     return moved
 
 
-def _keep_pictures(connection: Connection, pictures: Sequence[Picture]) -> list[str]:
-    """Keeps each picture once; returns the names."""
+def _keep_pictures(connection: Connection, pictures: Sequence[Picture | SiteFile]) -> list[str]:
+    """Keeps each picture and file once; returns the names."""
     named = {picture.name: picture for picture in pictures}
     for picture in named.values():
         known = connection.execute(

@@ -133,7 +133,7 @@ def any_picture(connection: Connection, campaign_id: int) -> tuple[str, bytes] |
     row = connection.execute(
         text(
             "SELECT p.name, p.data FROM campaign_picture c JOIN picture p ON p.name = c.name"
-            " WHERE c.campaign_id = :campaign ORDER BY p.name LIMIT 1"
+            " WHERE c.campaign_id = :campaign AND p.name NOT LIKE '%.ics' ORDER BY p.name LIMIT 1"
         ),
         {"campaign": campaign_id},
     ).first()

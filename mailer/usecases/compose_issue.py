@@ -12,7 +12,7 @@ from functools import cache, cached_property, partial
 from mailer import __version__
 from mailer.compose.compose import Composed, Front, Variants, compose_issue
 from mailer.compose.languages import Offered, choose, lookups
-from mailer.compose.layout import Layout, load_layout
+from mailer.compose.layout import Layout, LayoutFiles, load_layout, stack
 from mailer.compose.reading import Brand, read_heading
 from mailer.errors import Fault, InputError, NotFoundError
 from mailer.ports import Folder
@@ -63,7 +63,7 @@ def compose_from_folder(
 
     @cache
     def loaded(name: str) -> Layout:
-        return load_layout(layouts(name), name=name, whole=False)
+        return load_layout(stack(name, layouts), name=name, whole=False)
 
     faults: list[Fault] = []
     sheets = read_sheets(issue, brand, faults)
@@ -101,10 +101,12 @@ def _steered(
 ) -> Composed:
     """Composes within the bounds of the layout's folder: a template may loop for ever."""
     try:
-        folder = layouts(layout)
+        folders = stack(layout, layouts).folders
     except InputError:
         return compose()  # which tells it, with the issue's line
-    return folder.steer(compose)
+    for folder in folders:  # what it extends may be foreign, too
+        compose = partial(folder.steer, compose)
+    return compose()
 
 
 class _Shelf:
@@ -234,7 +236,12 @@ def file_hashes(
     """
     brand = Brand(layout=default_layout)
     names = {sheet.front.layout for sheet in read_sheets(issue, brand, [])}
-    folders = {"": issue.files, **{f"layouts/{name}/": layouts(name) for name in sorted(names)}}
+    folders: dict[str, LayoutFiles] = {"": issue.files}
+    for name in sorted(names):
+        own, *extended = stack(name, layouts).folders
+        folders[f"layouts/{name}/"] = own
+        for number, each in enumerate(extended, start=1):
+            folders[f"layouts/{name}/extended-{number}/"] = each
     files = [
         (prefix, folder, name) for prefix, folder in folders.items() for name in folder.names()
     ]

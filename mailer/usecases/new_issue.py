@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mailer.compose.layout import stack
 from mailer.errors import InputError
 from mailer.ports import Clock, Folder, NewFolder
 
@@ -38,7 +39,7 @@ def new_issue(
             f"“{name}” can't be an issue's name.",
             hint="Use small letters, digits and hyphens, such as spring-2026.",
         )
-    files = layouts(layout)
+    files = stack(layout, layouts)
     starter = [file for file in files.names() if file.startswith(f"{STARTER}/")]
     if not starter:
         raise InputError(f"The layout “{layout}” brings no starter edition.")

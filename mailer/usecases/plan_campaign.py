@@ -145,7 +145,7 @@ def plan_campaign(
         variants=[
             (each.offered.tag, each.compiled.dump(), each.compiled.web_page()) for each in letters
         ],
-        pictures=[picture for each in report.variants for picture in each.rendition.pictures],
+        pictures=[file for each in report.variants for file in each.rendition.served],
     )
     campaign_id, variants = planning.create(db, content, now=clock.now())
     try:

@@ -14,7 +14,7 @@ from mailer.errors import InputError, NotFoundError
 from mailer.message.compiled import Letterhead, PersonHeaders, compile_message
 from mailer.message.headers import format_date
 from mailer.message.mailbox import Mailbox, parse_mailbox
-from mailer.model.words import FieldKind, Picture
+from mailer.model.words import FieldKind, Picture, SiteFile
 from mailer.ports import Clock, Folder
 from mailer.store import people
 from mailer.store.database import Database
@@ -32,8 +32,8 @@ class Rendered:
     text: str
     web_page: str
     message: bytes
-    pictures: tuple[Picture, ...]
-    site_url: str  # where the pages look for the pictures
+    served: tuple[Picture | SiteFile, ...]  # pictures, and files that the mail links to
+    site_url: str  # where the pages look for them
 
 
 def render_issue(
@@ -110,7 +110,7 @@ def _rendered(
         parts.text,
         compiled.web_page(),
         compiled.merge(values, headers),
-        composed.rendition.pictures,
+        composed.rendition.served,
         brand.site_url,
     )
 

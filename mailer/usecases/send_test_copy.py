@@ -160,7 +160,7 @@ async def send_issue_copy(
         db,
         key=key,
         pages=[(letter.language, letter.compiled.web_page()) for letter in letters],
-        pictures=[picture for one in chosen for picture in one.rendition.pictures],
+        pictures=[file for one in chosen for file in one.rendition.served],
         now=clock.now(),
         lifetime=DRAFT_LIFETIME,
     )

@@ -23,6 +23,7 @@ from mailer.wiring import Mailer
 
 _KINDS = {
     "gif": "image/gif",
+    "ics": "text/calendar",
     "jpeg": "image/jpeg",
     "jpg": "image/jpeg",
     "png": "image/png",
@@ -70,7 +71,7 @@ class PublicPages:
         return HTMLResponse(page.html, headers=headers)
 
     async def picture(self, request: Request) -> Response:
-        """A picture. Its name holds the hash of its content, so it never changes."""
+        """A picture, or a calendar entry; its name holds the hash of its content, for ever."""
         name = request.path_params["name"]
         match = _PICTURE(name)
         if match is None:
@@ -82,6 +83,8 @@ class PublicPages:
             "Cross-Origin-Resource-Policy": "cross-origin",  # mail programs show it on their pages
             "ETag": _tag(name),
         }
+        if match[1] == "ics":  # a program opens it, under a name that people can read
+            headers["Content-Disposition"] = 'attachment; filename="event.ics"'
         if _unchanged(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         return Response(data, media_type=_KINDS[match[1]], headers=headers)

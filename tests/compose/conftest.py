@@ -36,6 +36,9 @@ class Files:
     def text(self, name: str) -> str:
         return self.files[name]
 
+    def data(self, name: str) -> bytes:
+        return self.files[name].encode()
+
     def names(self, under: str = "") -> list[str]:
         return sorted(name for name in self.files if name.startswith(under))
 

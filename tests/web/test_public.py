@@ -103,6 +103,15 @@ def test_a_picture_is_kept_for_ever_and_may_be_shown_elsewhere(
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_a_calendar_entry_is_saved_under_a_name_that_people_can_read(site: Site) -> None:
+    data = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
+    answer = site.client.get(f"/i/{builders.make_picture(site.db, data, 'ics')}")
+
+    assert (answer.status_code, answer.content) == (200, data)
+    assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="event.ics"'
+
+
 def test_head_of_a_picture_has_its_length_and_no_body(site: Site) -> None:
     name = builders.make_picture(site.db, b"x" * 5000)
     answer = site.client.head(f"/i/{name}")
