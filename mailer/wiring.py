@@ -163,10 +163,26 @@ class Mailer:
             security=settings.smtp_security,
             username=settings.smtp_username or "",
             password=password.get_secret_value() if password else "",
+            oauth=self._oauth,
             connections=settings.smtp_connections,
             helo=settings.smtp_helo or "",
-            ca_file=settings.smtp_ca_file,
+            ca_file=self.workspace / settings.smtp_ca_file if settings.smtp_ca_file else None,
         )
+
+    @property
+    def _oauth(self) -> dict[str, str] | None:
+        """The token endpoint, when a token signs in instead of a password."""
+        settings = self.settings
+        if settings.smtp_auth != "oauth2":
+            return None
+        secret, refresh = settings.smtp_client_secret, settings.smtp_refresh_token
+        return {
+            "url": settings.smtp_oauth_token_url or "",
+            "client_id": settings.smtp_client_id or "",
+            "client_secret": secret.get_secret_value() if secret else "",
+            "refresh_token": refresh.get_secret_value() if refresh else "",
+            "scope": settings.smtp_scope or "",
+        }
 
     @property
     def fetcher(self) -> Fetcher:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 
+from mailer.adapters.token_endpoint import TokenEndpoint
 from mailer.errors import Fault, SettingsError
 from mailer.smtp.exchange import Observer, Source
 from mailer.smtp.pool import Pool
@@ -14,6 +16,8 @@ from mailer.smtp.route import Route, Security, Timeouts, system_context
 class SmtpTransport:
     """One submission server. Plain values in, so that nobody else knows what the wire is made of.
 
+    ``oauth`` holds url, client_id, client_secret, refresh_token and scope of a token endpoint; with
+    it a token signs in instead of the password.
     ``security`` is ``none``, ``starttls`` or ``tls``; ``messages`` caps how many mails one
     connection carries (0: no cap but the server's own). Nothing is opened before ``run``.
     """
@@ -26,6 +30,7 @@ class SmtpTransport:
         security: str = Security.starttls,
         username: str = "",
         password: str = "",
+        oauth: Mapping[str, str] | None = None,
         connections: int = 2,
         messages: int = 0,
         helo: str = "",
@@ -37,6 +42,7 @@ class SmtpTransport:
         self.security = Security(security)
         self.username = username
         self.password = password
+        self.oauth = dict(oauth) if oauth else None
         self.connections = connections
         self.messages = messages
         self.helo = helo
@@ -57,6 +63,7 @@ class SmtpTransport:
             security=self.security,
             username=self.username,
             password=self.password,
+            token=TokenEndpoint(**self.oauth) if self.oauth else None,
             helo=self.helo,
             context=self._context(),
         )

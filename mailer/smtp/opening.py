@@ -6,17 +6,35 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Collection
 from errno import ECONNREFUSED
+from functools import lru_cache
+from secrets import token_urlsafe
 
 from mailer.errors import WireError
 from mailer.model.words import Reply, Stage
 from mailer.smtp.connection import Connection
 from mailer.smtp.events import Replied
 from mailer.smtp.replies import Features
-from mailer.smtp.route import Route, Security, Timeouts, system_context
+from mailer.smtp.route import Route, Security, Timeouts, TokenSource, system_context
+from mailer.smtp.sasl import (
+    PREFERENCE,
+    Login,
+    Mechanism,
+    Plain,
+    SaslError,
+    Scram,
+    XOAuth2,
+    stretched,
+)
 
 _SECURITY_HINT = "Check MAILER_SMTP_SECURITY (none, starttls, tls) and MAILER_SMTP_PORT."
+_COMMAND = 512  # RFC 5321 section 4.5.3.1.4: octets of a command line
+_MOST_CHALLENGES = 6
+_NO_SCRAM_HERE = (504, 534, 535)
+_remembered = lru_cache(maxsize=8)(stretched)  # for the next connection of the same run
 _LATER = "Nothing is lost: run the same command again when the server answers."
 
 
@@ -157,31 +175,91 @@ class _Opening:
         route = self.route
         if not self.encrypted and not self.peer_is_loopback():
             raise OpeningError(
-                f"The password for {route} would travel in the clear, so it was not sent.",
+                f"What signs in at {route} would travel in the clear, so it was not sent.",
                 stage=Stage.auth,
                 hint="Set MAILER_SMTP_SECURITY to starttls or tls.",
             )
-        user, password = route.username.encode(), route.password.encode()
         offered = self.connection.machine.features.auth
-        if "PLAIN" in offered:
-            word = _word(b"\0" + user + b"\0" + password)
-            replied = await self.ask(Stage.auth, f"AUTH PLAIN {word}\r\n")
-        elif "LOGIN" in offered:
-            replied = await self.ask(Stage.auth, "AUTH LOGIN\r\n")
-            for secret in (user, password):
-                if replied.reply.code == 334:
-                    replied = await self.ask(Stage.auth, f"{_word(secret)}\r\n")
+        if route.token is not None:
+            replied = await self.auth_by_token(route.token, offered)
+            hint = "Check MAILER_SMTP_USERNAME, and that the client may send as that mailbox."
         else:
-            names = ", ".join(sorted(offered)) or "none"
-            raise OpeningError(
-                f"The mail server {route} offers no way to log in with a password "
-                f"(PLAIN or LOGIN; it offers: {names}).",
-                stage=Stage.auth,
-                hint="Leave MAILER_SMTP_USERNAME empty if it needs none, else use another port.",
-            )
-        if not replied.reply.positive:
+            replied = await self.auth_by_password(offered)
             hint = "Check MAILER_SMTP_USERNAME and MAILER_SMTP_PASSWORD."
-            raise self.refused(replied, "refused the user name and password", hint=hint)
+        if not replied.reply.positive:
+            raise self.refused(replied, "refused the sign-in", hint=hint)
+
+    async def auth_by_password(self, offered: Collection[str]) -> Replied:
+        route = self.route
+        makers: dict[str, Callable[[], Mechanism]] = {
+            "SCRAM-SHA-256": lambda: Scram(
+                route.username, route.password, token_urlsafe(18), stretch=_remembered
+            ),
+            "PLAIN": lambda: Plain(route.username, route.password),
+            "LOGIN": lambda: Login(route.username, route.password),
+        }
+        common = [name for name in PREFERENCE if name in offered]
+        if not common:
+            raise self.no_common_way(
+                "with a password (SCRAM-SHA-256, PLAIN or LOGIN",
+                offered,
+                "Leave MAILER_SMTP_USERNAME empty if it needs none, else use another port."
+                " For XOAUTH2, set MAILER_SMTP_AUTH=oauth2.",
+            )
+        replied = await self.dialogue(makers[common[0]])
+        if common[0] == "SCRAM-SHA-256" and common[1:] and replied.reply.code in _NO_SCRAM_HERE:
+            # Many servers offer it and keep for this user a hash that SCRAM can't be made of.
+            replied = await self.dialogue(makers[common[1]])
+        return replied
+
+    async def auth_by_token(self, token: TokenSource, offered: Collection[str]) -> Replied:
+        if "XOAUTH2" not in offered:
+            hint = "Use the server's port for submission, or set MAILER_SMTP_AUTH=password."
+            raise self.no_common_way("with a token (XOAUTH2", offered, hint)
+        user = self.route.username
+        first = await token("")
+        replied = await self.dialogue(lambda: XOAuth2(user, first))
+        if replied.reply.code == 535:  # perhaps it was taken back before its time
+            second = await token(first)
+            replied = await self.dialogue(lambda: XOAuth2(user, second))
+        return replied
+
+    async def dialogue(self, make: Callable[[], Mechanism]) -> Replied:
+        """Speaks one mechanism to its end (RFC 4954 section 4)."""
+        try:
+            mechanism = make()
+            first = mechanism.first()
+            line = f"AUTH {mechanism.name}"
+            if first is not None and len(line) + len(first) * 4 // 3 + 6 <= _COMMAND:
+                line, first = f"{line} {_word(first) or '='}", None
+            replied = await self.ask(Stage.auth, f"{line}\r\n")
+            for _ in range(_MOST_CHALLENGES):
+                if replied.reply.code != 334:
+                    break
+                if first is None:
+                    # SCRAM works for some milliseconds, and longer if it is asked to.
+                    said = _decoded(replied.lines[0])
+                    answer = await asyncio.to_thread(mechanism.answer, said)
+                else:  # too long for the command itself: a token
+                    answer, first = first, None
+                replied = await self.ask(Stage.auth, f"{_word(answer)}\r\n")
+            if replied.reply.positive:
+                mechanism.accepted()
+        except SaslError as error:
+            raise OpeningError(
+                f"The mail server {self.route} {error}; nothing is sent to it.",
+                stage=Stage.auth,
+                hint="Check MAILER_SMTP_HOST, MAILER_SMTP_USERNAME and MAILER_SMTP_PASSWORD.",
+            ) from None
+        return replied
+
+    def no_common_way(self, how: str, offered: Collection[str], hint: str) -> OpeningError:
+        names = ", ".join(sorted(offered)) or "none"
+        return OpeningError(
+            f"The mail server {self.route} offers no way to log in {how}; it offers: {names}).",
+            stage=Stage.auth,
+            hint=hint,
+        )
 
     # What the steps need.
 
@@ -257,6 +335,14 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _word(secret: bytes) -> str:
     return b64encode(secret).decode("ascii")
+
+
+def _decoded(word: bytes) -> bytes:
+    """A challenge; nothing when it is not base64, as some servers' "Username:" is not."""
+    try:
+        return b64decode(word.strip(), validate=True)
+    except Base64Error:
+        return b""
 
 
 def _sentence(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +18,10 @@ class Security(StrEnum):
     tls = "tls"  # TLS from the first byte (RFC 8314)
 
 
+# Returns a token to sign in with; given one that was refused, another one. Raises OpeningError.
+TokenSource = Callable[[str], Awaitable[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One submission server, and who we are to it."""
@@ -26,6 +31,7 @@ class Route:
     security: Security = Security.starttls
     username: str = ""
     password: str = field(default="", repr=False)
+    token: TokenSource | None = field(default=None, repr=False)  # instead of the password
     helo: str = ""  # empty: the address literal of our end of the connection
     context: ssl.SSLContext | None = None  # None: the system's trust store
 

@@ -170,7 +170,7 @@ def setting(workspace: Path, name: str, value: str | None) -> None:
         ("MAILER_SMTP_PORT", "99999", ["MAILER_SMTP_PORT", "99999"]),
         ("MAILER_SITE_URL", "ftp://x", ["MAILER_SITE_URL", "https://"]),
         ("MAILER_SITE", "https://x", ["MAILER_SITE is not a setting", "MAILER_SITE_URL"]),
-        ("MAILER_DKIM_DOMAIN", "example.org", ["not in this version"]),
+        ("MAILER_DKIM_DOMAIN", "example.org", ["must both be set"]),
         ("MAILER_DATABASE_URL", "mysql://x/y", ["mysql", "postgresql://"]),
         ("MAILER_FROM", "nobody", ["From"]),
     ],
