@@ -17,6 +17,7 @@ __all__ = [
     "FirstFiles",
     "Folder",
     "KeyFiles",
+    "Leftovers",
     "NewFolder",
     "Observer",
     "Outgoing",
@@ -117,6 +118,19 @@ class Rejects(Protocol):
 
     def discard(self) -> None:
         """Takes away what was not finished. After ``finish`` it does nothing."""
+
+
+class Leftovers(Protocol):
+    """Files about people that earlier imports left in the workspace."""
+
+    def forget(self, mentions: Callable[[str], bool]) -> Sequence[str]:
+        """Takes every row that mentions somebody out; returns the files that were changed."""
+
+    def older_than(self, moment: datetime) -> Sequence[str]:
+        """The files that were last written before a moment."""
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Removes these files."""
 
 
 class Folder(Protocol):

@@ -18,6 +18,7 @@ from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.folders import open_folder
 from mailer.adapters.inbox import Inbox
 from mailer.adapters.key_files import KeyFolder
+from mailer.adapters.leftovers import Leftovers
 from mailer.adapters.outgoing_files import whole_file, write_csv
 from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.smtp_transport import SmtpTransport
@@ -83,6 +84,11 @@ class Mailer:
         stem = Path(source).stem if source != "-" else "standard-input"
         moment = self.clock.now().strftime("%Y%m%d-%H%M%S")
         return RejectsFile(self.workspace / "data" / "rejects" / f"{stem}-{moment}.csv")
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """The rejects files of earlier imports."""
+        return Leftovers(self.workspace / "data" / "rejects")
 
     def issue(self, path: Path) -> IssueFolder:
         """The issue at a path: its folder, or one of its texts. Raises InputError."""

@@ -248,3 +248,41 @@ def show_consents(address: Address) -> None:
         shown = show(address, db=mailer.db)
     if not screen.result(shown):
         people_report.print_consents(shown)
+
+
+@subscribers.command("erase")
+def erase_subscriber(
+    address: Address,
+    may_return: Annotated[
+        bool,
+        typer.Option("--may-return", help="Keep no hash: a later import may bring them back."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Erase a person everywhere. What stays are counts, and a hash that keeps them out."""
+    from mailer.usecases.erase_subscriber import erase_subscriber as erase
+
+    screen.confirm(
+        f"Erase {address}? It can't be undone. Type the address:", answer=address, yes=yes
+    )
+    with screen.opened() as mailer:
+        done = erase(
+            address,
+            db=mailer.db,
+            clock=mailer.clock,
+            leftovers=mailer.leftovers,
+            keep_out=not may_return,
+        )
+    if screen.result(done):
+        return
+    screen.say("Erased." + (" The address is kept out by its hash." if done.kept_out else ""))
+    screen.table(
+        [
+            ("mails that stay as counts", done.mails),
+            ("mails that were still to be sent", done.skipped),
+            ("mails on their way at this moment", done.in_flight),
+            ("rejects files that held them", len(done.files)),
+        ]
+    )
+    if not done.rewritten:
+        screen.note("The database file may hold remains between its rows: `mailer db prune`.")

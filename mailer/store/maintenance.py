@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -92,3 +93,22 @@ def sizes(db: Database) -> dict[str, int]:
             name: int(connection.execute(text(statement)).scalar_one())
             for name, statement in _COUNTED.items()
         }
+
+
+def rewrite(db: Database, *, up_to: int | None = None) -> bool:
+    """Writes a SQLite file anew, so that nothing deleted is left between its rows.
+
+    A file above ``up_to`` bytes is left as it is: others would wait too long. Says whether it was
+    done; PostgreSQL does it by itself, by autovacuum.
+    """
+    if not db.on_sqlite:
+        return True
+    if up_to is not None and Path(db.url.database or "").stat().st_size > up_to:
+        return False
+    with translated(db.shown), db.engine.connect() as connection:
+        connection.detach()  # its settings must not go back to the pool
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("PRAGMA temp_store = FILE")
+        driver.execute("VACUUM")
+        busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return not busy

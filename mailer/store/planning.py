@@ -26,6 +26,7 @@ from mailer.model.campaigns import (
 )
 from mailer.model.words import CampaignState, DeliveryState, Picture, SiteFile
 from mailer.store.database import Database, one
+from mailer.store.erasure import sweep
 from mailer.store.ledger import Moved
 from mailer.store.processes import is_gone, this_process
 
@@ -162,6 +163,7 @@ def publish(
             ),
             {"slug": slug, "campaign": campaign_id},
         )
+        sweep(connection, campaign_id)
     return slug
 
 

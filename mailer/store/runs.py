@@ -25,6 +25,7 @@ from mailer.store import recorder as recorders
 from mailer.store.campaigns import siblings_under_way, skip_rest
 from mailer.store.database import Database
 from mailer.store.dialect import for_update
+from mailer.store.erasure import sweep
 from mailer.store.ledger import Moved, Settled, campaign_state, settle, tally
 from mailer.store.planning import skip_already_sent
 from mailer.store.processes import is_gone
@@ -131,6 +132,7 @@ def recover(
             total.unknown + unknown,
             (*total.files, folder / run.recorder) if here else total.files,
         )
+    sweep(connection, campaign_id)
     return total
 
 
@@ -169,6 +171,7 @@ def end(
             ),
             {"campaign": campaign_id},
         )
+        sweep(connection, campaign_id)
     return state
 
 
