@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from html.entities import html5
 from xml.parsers import expat  # it stops at a document type, so no entity can unfold
 
-from mailer.compose.mjml_words import ANYWHERE, REFUSED, TAGS
+from mailer.compose.mjml_values import trouble_with
+from mailer.compose.mjml_words import ANYWHERE, NEEDED, REFUSED, SHARING, TAGS
 from mailer.compose.names import did_you_mean
 
 # The engine recurses: about 1,800 levels kill the process, and no mail needs 60.
@@ -16,6 +17,7 @@ DEEPEST = 60
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
 _XML_ENTITIES = {"amp", "lt", "gt", "quot", "apos"}
 _TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
+_EVERY = frozenset().union(*(tag.attributes for tag in TAGS.values()))
 _MOST = 50  # troubles; then the rest is not read
 _COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
 
@@ -80,6 +82,8 @@ class _Inspector:
         self.told_apart = told_apart
         self.found = Inspection()
         self.open: list[str] = []
+        self.defaults: dict[str, set[str]] = {}  # what mj-attributes says, by tag
+        self.seen_body = False
         self.marked: list[Marked | None] = []
         self.parser = expat.ParserCreate("utf-8")
         self.parser.ordered_attributes = True
@@ -94,6 +98,8 @@ class _Inspector:
     def run(self) -> Inspection:
         try:
             self.parser.Parse(self.data, True)
+            if not self.seen_body:
+                self._tell("There is no `<mj-body>`.", "It holds what is shown.", 0)
         except expat.ExpatError as error:
             if not self.found.troubles or self.parser.ErrorByteIndex >= 0:
                 self._broken(error)
@@ -169,8 +175,12 @@ class _Inspector:
             return
         inside_html = any(each in TAGS and TAGS[each].html for each in self.open)
         if parent == "mj-attributes":
-            if name not in TAGS:
-                self._tell(f"MJML has no `<{name}>`.", did_you_mean(name, TAGS, kind="tags"))
+            self.defaults.setdefault(name, set()).update(said)
+        if parent == "mj-attributes" and name in ("mj-all", "mj-class"):
+            self._attributes(name, _EVERY | TAGS[name].attributes, said)
+            return
+        if parent == "mj-attributes" and name in TAGS:
+            self._attributes(name, TAGS[name].attributes | ANYWHERE, said)
             return
         if name not in TAGS:
             self._tell(f"MJML has no `<{name}>`.", did_you_mean(name, TAGS, kind="tags"))
@@ -183,12 +193,38 @@ class _Inspector:
                 f"`<{name}>` can't stand in `<{parent or 'nothing'}>`.",
                 f"It stands in {allowed}." if allowed else "It begins the document.",
             )
-        for attribute in said:
-            if attribute not in tag.attributes and attribute not in ANYWHERE:
-                self._tell(
-                    f"`<{name}>` takes no `{attribute}`.",
-                    did_you_mean(attribute, tag.attributes | ANYWHERE, kind="attributes"),
-                )
+        self._attributes(name, tag.attributes | ANYWHERE, said)
+        self._needs(name, said)
+        self.seen_body |= name == "mj-body"
+
+    def _attributes(self, name: str, known: frozenset[str], said: dict[str, str]) -> None:
+        for attribute, value in said.items():
+            if attribute not in known:
+                hint = did_you_mean(attribute, known, kind="attributes")
+                self._tell(f"`<{name}>` takes no `{attribute}`.", hint, self._place(attribute))
+            elif trouble := trouble_with(name, attribute, value):
+                self._tell(f"`<{name}>`: {trouble[0]}", trouble[1], self._place(attribute))
+
+    def _needs(self, name: str, said: dict[str, str]) -> None:
+        """Asks for what the engine would fill in by itself: other people's pictures, or nothing."""
+        given = said.keys() | self.defaults.get(name, set()) | self.defaults.get("mj-all", set())
+        for attribute, why in NEEDED.get(name, {}).items():
+            if attribute not in given and "mj-class" not in said:
+                self._tell(f"`<{name}>` needs `{attribute}`.", why)
+        if name == "mj-social-element" and said.get("name") in SHARING:
+            self._tell(
+                f"The engine makes a share link of `href` for the name `{said['name']}`.",
+                f"Write `{said['name']}-noshare`, or leave `name` out.",
+                self._place("name"),
+            )
+
+    def _place(self, attribute: str) -> int:
+        """Returns where an attribute of the present tag begins, in bytes."""
+        at = self.parser.CurrentByteIndex
+        tag = _TAG.match(self.data, at)
+        pattern = rb"\s" + re.escape(attribute.encode()) + rb"\s*="
+        found = re.compile(pattern).search(self.data, at, tag.end() if tag else at)
+        return found.start() + 1 if found else at
 
     def characters(self, text: str) -> None:
         parent = self.open[-1] if self.open else ""

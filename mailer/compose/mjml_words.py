@@ -156,3 +156,17 @@ REFUSED: Mapping[str, str] = {
     "mj-selector": "The engine does not know it; write the attribute itself in mj-text.",
     "mj-font": "No mail of ours loads a font from elsewhere; name a system font.",
 }
+_ICON = "Without it the engine takes a picture from somebody else's server."
+# What must be said, and why: the engine fills in something bad, or nothing.
+NEEDED: Mapping[str, Mapping[str, str]] = {
+    "mj-image": {
+        "alt": 'Write what it shows, or `alt=""` when it is decoration.',
+        "src": "A picture has an address.",
+    },
+    "mj-carousel": dict.fromkeys(("left-icon", "right-icon"), _ICON),
+    "mj-carousel-image": {"alt": "Write what it shows.", "src": "A picture has an address."},
+    "mj-accordion": dict.fromkeys(("icon-wrapped-url", "icon-unwrapped-url"), _ICON),
+    "mj-social-element": {"src": _ICON},
+}
+# With these names the engine puts its own share link around `href`.
+SHARING = _words("facebook twitter x google pinterest linkedin tumblr xing")

@@ -137,22 +137,6 @@ def test_the_text_part_has_a_footer_too(
     assert errors == [rule]
 
 
-def test_icons_of_the_engine_come_from_elsewhere_and_are_told(
-    compose: Compose, tiny: Layout, layout_with: Load
-) -> None:
-    text = tiny.document.text.replace(
-        "{{ blocks }}",
-        "{{ blocks }}<mj-section><mj-column><mj-social>"
-        '<mj-social-element name="facebook" alt="F" href="https://example.org">F'
-        "</mj-social-element>"
-        "</mj-social></mj-column></mj-section>",
-    )
-
-    errors, _ = rules(check(compose("x", layout=layout_with({"layout.mjml": text}))))
-
-    assert errors == ["third-party"]
-
-
 def test_a_missing_way_to_the_web_version_deserves_a_look(
     compose: Compose, tiny: Layout, layout_with: Load
 ) -> None:

@@ -154,6 +154,89 @@ def test_an_entity_bomb_is_refused_unopened() -> None:
     assert "document type" in inspect(bomb).troubles[0].message
 
 
+def test_the_engine_inlines_no_style_so_the_word_is_refused() -> None:
+    (trouble,) = inspect(document("", '<mj-style inline="inline">p { }</mj-style>')).troubles
+
+    assert "`<mj-style>` takes no `inline`" in trouble.message
+
+
+def test_a_document_without_a_body_is_refused() -> None:
+    assert run_engine("<mjml><mj-head></mj-head></mjml>")  # the engine takes it
+    (trouble,) = inspect("<mjml><mj-head></mj-head></mjml>").troubles
+
+    assert trouble.message == "There is no `<mj-body>`."
+
+
+SOCIAL = "<mj-social><mj-social-element{} href='https://e.org/me'>x</mj-social-element></mj-social>"
+ELEMENT = (
+    "<mj-accordion{}><mj-accordion-element><mj-accordion-title>x</mj-accordion-title>"
+    "</mj-accordion-element></mj-accordion>"
+)
+SLIDES = (
+    "<mj-carousel{}><mj-carousel-image src='https://e.org/1.png' alt='' />"
+    "<mj-carousel-image src='https://e.org/2.png' alt='' /></mj-carousel>"
+)
+
+
+@pytest.mark.parametrize(
+    ("inside", "host", "own"),
+    [
+        (SOCIAL, "mailjet.com", ' name="web" src="https://e.org/i.png"'),
+        (
+            ELEMENT,
+            "imgur.com",
+            ' icon-wrapped-url="https://e.org/1.png" icon-unwrapped-url="https://e.org/2.png"',
+        ),
+        (SLIDES, "imgur.com", ' left-icon="https://e.org/1.png" right-icon="https://e.org/2.png"'),
+    ],
+)
+def test_pictures_of_others_are_refused_until_own_ones_are_named(
+    inside: str, host: str, own: str
+) -> None:
+    bare = inside.format(' name="web"' if inside is SOCIAL else "")
+
+    assert host in run_engine(document(bare))
+    assert any(
+        "somebody else's server" in (each.hint or "") for each in inspect(document(bare)).troubles
+    )
+    assert host not in run_engine(document(inside.format(own)))
+    assert inspect(document(inside.format(own))).troubles == []
+
+
+def test_own_icons_may_be_named_once_for_all() -> None:
+    head = '<mj-attributes><mj-social-element src="https://e.org/i.png" /></mj-attributes>'
+
+    assert inspect(document(SOCIAL.format(""), head)).troubles == []
+
+
+def test_a_name_that_makes_a_share_link_is_refused() -> None:
+    own = ' name="facebook" src="https://e.org/i.png"'
+
+    assert "facebook.com/sharer" in run_engine(document(SOCIAL.format(own)))
+    (trouble,) = inspect(document(SOCIAL.format(own))).troubles
+    assert "`facebook-noshare`" in (trouble.hint or "")
+    kept = SOCIAL.format(own.replace("facebook", "facebook-noshare"))
+    assert inspect(document(kept)).troubles == []
+    assert "sharer" not in run_engine(document(kept))
+
+
+def test_a_picture_says_what_it_shows() -> None:
+    assert (
+        "alt" not in run_engine(document('<mj-image src="https://e.org/a.png" />')).split("<img")[1]
+    )
+    (trouble,) = inspect(document('<mj-image src="https://e.org/a.png" />')).troubles
+
+    assert trouble.message == "`<mj-image>` needs `alt`."
+
+
+def test_many_comments_cost_no_more_than_their_number() -> None:
+    """The place of each is counted on from the last: 60,000 of them took minutes."""
+    found = inspect(document(f"<mj-text>é{'<!--x-->é' * 60_000}</mj-text>"))
+
+    assert len(found.comments) == 60_000
+    assert found.comments[-1][0] - found.comments[0][0] == 59_999 * len("<!--x-->é")
+
+
 # Our own validation ---------------------------------------------------------------------
 
 
@@ -270,6 +353,7 @@ _VALUES = (
     "3px solid #123456", "full-width", "rtl", "vertical", "50%", "no-repeat", "hamburger",
     "uppercase", "hidden", "true", "dotted", "12", "1.7", "middle",
 )  # fmt: skip
+_AT = "https://e.org/"
 _ACCORDION = "<mj-accordion><mj-accordion-element>%s</mj-accordion-element></mj-accordion>"
 _COLUMN = "<mj-column><mj-text>x</mj-text></mj-column>"
 _HOLDERS = {
@@ -297,14 +381,14 @@ _INSIDE = {
     "mj-body": "<mj-section><mj-column><mj-text>x</mj-text></mj-column></mj-section>",
 }
 _WITH = {
-    "mj-image": {"src": "a.png", "href": "u"},
-    "mj-button": {"href": "u"},
-    "mj-social-element": {"name": "facebook", "href": "u"},
-    "mj-navbar-link": {"href": "u"},
-    "mj-carousel-image": {"src": "a", "href": "u"},
-    "mj-section": {"background-url": "b.png", "background-color": "#eee"},
-    "mj-wrapper": {"background-url": "b.png", "background-color": "#eee"},
-    "mj-hero": {"background-url": "b.png", "background-color": "#eee"},
+    "mj-image": {"src": f"{_AT}a.png", "alt": "", "href": _AT},
+    "mj-button": {"href": _AT},
+    "mj-social-element": {"name": "web", "src": f"{_AT}i.png", "href": _AT},
+    "mj-navbar-link": {"href": _AT},
+    "mj-carousel-image": {"src": f"{_AT}a", "alt": "", "href": _AT},
+    "mj-section": {"background-url": f"{_AT}b.png", "background-color": "#eee"},
+    "mj-wrapper": {"background-url": f"{_AT}b.png", "background-color": "#eee"},
+    "mj-hero": {"background-url": f"{_AT}b.png", "background-color": "#eee"},
     "mj-navbar": {"hamburger": "hamburger"},
 }
 
@@ -319,11 +403,12 @@ def _shown(tag: str, attribute: str, value: str) -> str:
     inside = _INSIDE.get(tag, "x" if TAGS[tag].html else "")
     element = f"<{tag} {attributes}>{inside}</{tag}>"
     if tag == "mj-body":
-        return f"<mjml>{element}</mjml>"
+        return f'<mjml lang="en" dir="ltr">{element}</mjml>'
     if tag in ("mj-section", "mj-wrapper", "mj-hero"):
-        return f"<mjml><mj-body>{element}</mj-body></mjml>"
+        return f'<mjml lang="en" dir="ltr"><mj-body>{element}</mj-body></mjml>'
     if tag in ("mj-column", "mj-group"):
-        return f"<mjml><mj-body><mj-section>{element}</mj-section></mj-body></mjml>"
+        inside = f"<mj-body><mj-section>{element}</mj-section></mj-body>"
+        return f'<mjml lang="en" dir="ltr">{inside}</mjml>'
     return document(_HOLDERS.get(tag, "%s") % element)
 
 
