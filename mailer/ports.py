@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from mailer.message.keys import SigningKey
+from mailer.model.words import Trail
 from mailer.smtp.exchange import Observer, Outgoing, Source
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Folder",
     "KeyFiles",
     "Leftovers",
+    "LinkFollower",
     "NewFolder",
     "Observer",
     "Outgoing",
@@ -79,6 +81,16 @@ class KeyFiles(Protocol):
 
     def remove(self, domain: str, selector: str) -> None:
         """Removes a key that nothing signs with any more."""
+
+
+class LinkFollower(Protocol):
+    """Finds out where links lead."""
+
+    def follow(self, urls: Sequence[str]) -> Mapping[str, Trail]:
+        """Asks for each address once, within a bounded time; never raises for trouble on the way.
+
+        What is not on the public internet is never asked.
+        """
 
 
 class FirstFiles(Protocol):

@@ -19,6 +19,7 @@ from mailer.adapters.folders import open_folder
 from mailer.adapters.inbox import Inbox
 from mailer.adapters.key_files import KeyFolder
 from mailer.adapters.leftovers import Leftovers
+from mailer.adapters.link_follower import WebLinkFollower
 from mailer.adapters.outgoing_files import whole_file, write_csv
 from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.smtp_transport import SmtpTransport
@@ -30,7 +31,7 @@ from mailer.contacts.table import Table
 from mailer.errors import Fault, SettingsError
 from mailer.message.links import KeyRing, parse_secret
 from mailer.model.words import Picture
-from mailer.ports import Clock, Fetcher, Folder, Transport
+from mailer.ports import Clock, Fetcher, Folder, LinkFollower, Transport
 from mailer.settings import Settings, load_settings
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
@@ -102,6 +103,11 @@ class Mailer:
     def layout(self, name: str) -> Folder:
         """A layout's files. Raises InputError."""
         return layout_folder(self.workspace, name)
+
+    @property
+    def link_follower(self) -> LinkFollower:
+        """Asks the network where links lead."""
+        return WebLinkFollower()
 
     @property
     def shelf(self) -> Shelf:

@@ -45,12 +45,40 @@ def new(
 
 
 @commands.command()
-def check(path: Source, list_name: ForList = None, lang: InLanguage = None) -> None:
-    """Say what is wrong with an issue in all its languages, and where. 1 when there are errors."""
+def check(
+    path: Source,
+    list_name: ForList = None,
+    lang: InLanguage = None,
+    links: Annotated[
+        bool, typer.Option("--links", help="Follow the links over the network, too.")
+    ] = False,
+    audience: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|SHARES",
+            help="Whose mail programs count: everyone, offices, phones, or shares such as"
+            " gmail=40,outlook.windows=60.",
+        ),
+    ] = None,
+    programs: Annotated[
+        bool, typer.Option("--programs", help="List all that some mail programs can't show.")
+    ] = False,
+    form: Annotated[
+        str, typer.Option("--format", metavar="human|github", help="How to print the findings.")
+    ] = "human",
+) -> None:
+    """Say what is wrong with an issue in all its languages, and where. 1 when there are errors.
+
+    `mailer issues rules` lists the rules. Front matter can silence one, with a reason:
+    `silence:`, then a line `  rule-name: the reason`.
+    """
+    from mailer.cli.findings import print_report
     from mailer.usecases.check_issue import check_issue
     from mailer.usecases.show_fields import show_fields
     from mailer.usecases.use_list_defaults import use_list_defaults
 
+    if form not in ("human", "github"):
+        raise typer.BadParameter(f"{form} is none of human, github", param_hint="--format")
     with screen.opened() as mailer:
         report = check_issue(
             mailer.issue(path),
@@ -58,26 +86,23 @@ def check(path: Source, list_name: ForList = None, lang: InLanguage = None) -> N
             brand=use_list_defaults(mailer.brand, list_name, db=mailer.db),
             fields=show_fields(db=mailer.db),
             language=lang,
+            audience=audience,
+            follower=mailer.link_follower if links else None,
         )
-    found = {
-        "ok": report.ok,
-        "errors": [screen.fault_document(fault) for fault in report.errors],
-        "warnings": [screen.fault_document(fault) for fault in report.warnings],
-    }
-    if not screen.result(found):
-        for fault in report.errors:
-            screen.say(f"error    {fault}")
-        for fault in report.warnings:
-            screen.say(f"warning  {fault}")
-        screen.say(
-            f"{len(report.errors)} errors, {len(report.warnings)} warnings"
-            if report.errors or report.warnings
-            else "Nothing is wrong with it."
-        )
-        if report.ok:
-            screen.say(f"Next: mailer issues test {path} --to YOU@example.org")
+    print_report(report, path=path, form=form, programs=programs)
     if not report.ok:
         raise typer.Exit(1)
+
+
+@commands.command()
+def rules(
+    name: Annotated[str | None, typer.Argument(metavar="[RULE]", help="One of them.")] = None,
+) -> None:
+    """List the rules of the check, or explain one."""
+    from mailer.cli.findings import print_rules
+    from mailer.usecases.show_rules import show_rules
+
+    print_rules(show_rules(name), whole=name is not None)
 
 
 @commands.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from ruamel.yaml import YAML
@@ -31,12 +31,21 @@ KEYS = (
     "title",
     "also_for",
     "images",
+    "silence",
 )
 # What a language variant takes from issue.md when it does not say it itself.
 _SHARED = ("layout", "date", "contact", "from", "reply_to", "images")
 # Everything below U+0020 but tab and line feed, DEL, the C1 controls, and lone surrogates.
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FENCE = re.compile(r"---[ \t]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Why an author lets a rule of ``issues check`` be, and where that is written."""
+
+    reason: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Front:
     images: str = HOSTED
     also_for: tuple[str, ...] = ()  # languages whose readers get this variant, too
     written: Mapping[str, str] = field(default_factory=dict)  # every value as the author wrote it
+    silence: Mapping[str, Silence] = field(default_factory=dict)  # by the rule's name
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def line(self, key: str) -> int:
@@ -143,6 +153,7 @@ def read_front(
     values: dict[str, str] = {}
     lines: dict[str, int] = {}
     before = len(faults)
+    silence: dict[str, Silence] = {}
     pairs = yaml_pairs(text, numbers, where, faults)
     if not pairs and len(faults) > before:
         return Front(subject="")  # one fault is enough: nothing could be read
@@ -156,6 +167,9 @@ def read_front(
                     did_you_mean(key, KEYS, kind="keys"),
                 )
             )
+        elif key == "silence":
+            silence = _silences(value, line, numbers, where, faults)
+            lines[key] = line
         elif not isinstance(value, ScalarNode):
             faults.append(Fault(f"`{key}` takes one line of text.", where, line))
         else:
@@ -175,7 +189,35 @@ def read_front(
     filled = {"lang": "en"}
     for each in (defaults or {}, named, values):  # a key without a value says nothing
         filled |= {key: value for key, value in each.items() if value}
-    return _front(filled, lines, where, faults)
+    return replace(_front(filled, lines, where, faults), silence=silence)
+
+
+def _silences(
+    node: Node, line: int, numbers: tuple[int, ...], where: str, faults: list[Fault]
+) -> dict[str, Silence]:
+    """Reads ``silence:``, a rule's name and a reason on each line; each needs its reason."""
+    if not isinstance(node, MappingNode):
+        hint = "Write a line `  rule-name: the reason` under it for each rule."
+        faults.append(Fault("`silence` takes rules, each with its reason.", where, line, hint))
+        return {}
+    found: dict[str, Silence] = {}
+    for name, reason in node.value:
+        at = numbers[min(name.start_mark.line, len(numbers) - 1)] if numbers else line
+        words = reason.value.strip() if isinstance(reason, ScalarNode) else ""
+        if not words or str(reason.tag).endswith(":null"):
+            faults.append(
+                Fault(
+                    f"`{name.value}` is silenced without a reason.",
+                    where,
+                    at,
+                    "Say behind the colon why, for whoever reads it next.",
+                )
+            )
+        elif name.value in found:
+            faults.append(Fault(f"`{name.value}` is silenced twice.", where, at))
+        else:
+            found[str(name.value)] = Silence(" ".join(words.split()), at)
+    return found
 
 
 def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: list[Fault]) -> Front:

@@ -303,6 +303,20 @@ class FrequencyCap:
 
 
 @dataclass(frozen=True, slots=True)
+class Trail:
+    """Where a link led when somebody followed it. ``status`` is 0 when no answer came.
+
+    ``refused`` says that an address on the way is not the public's, so nobody was asked.
+    """
+
+    status: int
+    redirects: int = 0
+    end: str = ""  # the last address
+    trouble: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """The seven delivery counts of a campaign; they add up to ``audience`` at every instant."""
 

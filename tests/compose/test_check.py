@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.compose.check import CLIPPED_AT, CLOSE_TO_CLIPPED, Findings, check
+from mailer.compose.check import Findings, check
 from mailer.compose.compose import Brand, Composed
 from mailer.compose.layout import Layout
+from mailer.compose.rules.size import CLIPPED_AT, CLOSE_TO_CLIPPED
 
 Compose = Callable[..., Composed]
 Load = Callable[[dict[str, str]], Layout]
@@ -144,11 +145,13 @@ def test_a_missing_way_to_the_web_version_deserves_a_look(
 
     _, warnings = rules(check(compose("x", layout=layout_with({"layout.mjml": text}))))
 
-    assert warnings == ["web-link"]
+    assert warnings == ["web-link", "text-links"]
 
 
 def test_a_sender_without_an_address_is_told(compose: Compose) -> None:
-    assert rules(check(compose("x", brand=Brand()))) == ([], ["postal-address"])
+    found = rules(check(compose("x", brand=Brand())))
+
+    assert found == ([], ["postal-address", "sender-missing", "text-short"])
 
 
 @pytest.mark.parametrize(
@@ -165,6 +168,7 @@ def test_a_mail_that_gmail_would_clip_is_told(
 ) -> None:
     done = compose("x")
     html = done.rendition.html
-    longer = html.replace("</body>", "x" * (size - len(html.encode())) + "</body>")
+    longer = html.replace("</body>", "x " * ((size - check(done).html_bytes) // 2) + "</body>")
+    longer = longer.replace("</body>", "x" * ((size - check(done).html_bytes) % 2) + "</body>")
 
     assert rules(check(replace(done, rendition=replace(done.rendition, html=longer)))) == found

@@ -1,0 +1,1 @@
+"""The rules of ``issues check``: one file a family, one registry."""
