@@ -205,7 +205,7 @@ CASES: dict[str, tuple[Sample, Sample]] = {
     "sender-name": (Sample(sender="news@example.org"), Sample()),
     "active-content": (Sample(add="<form></form>"), Sample()),
     "picture-only": (
-        Sample(body="x", add='<img src="https://news.example.org/a.png" alt="A boat">'),
+        Sample(body="x", add=3 * '<img src="https://news.example.org/a.png" alt="A boat">'),
         Sample(add='<img src="https://news.example.org/a.png" alt="A boat">'),
     ),
     "title-subject": (

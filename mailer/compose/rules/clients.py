@@ -39,6 +39,7 @@ FALLS_BACK = {
     "css-word-wrap": "long words stick out",
     "html-aria-label": "the words of the link itself are read",
     "html-aria-hidden": "a little more is read aloud",
+    "html-bdi": "the direction of the text around it holds",
     "html-body": "a wrapper inside has its colours",
     "html-meta-color-scheme": _LIGHT,
     "html-srcset": "the picture of `src` is shown",

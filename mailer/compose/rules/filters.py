@@ -19,7 +19,7 @@ _SHOUTS = re.compile(r"[!?$€£]{2,}|!\s*$")
 _REPLY = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv)\s*:", re.IGNORECASE)
 _MAILBOX = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+")
 _ACTIVE = ("script", "form", "iframe", "object", "embed", "base", "frame", "applet")
-WORDS_PER_PICTURE = 20
+WORDS_PER_PICTURE = 10
 LONGEST_LINE = 998  # octets; RFC 5322 section 2.1.1
 _ONCE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")
 

@@ -51,7 +51,7 @@ def text_short(view: View) -> Iterator[Found]:
 def text_links(view: View) -> Iterator[Found]:
     text = view.composed.rendition.text
     for href in dict.fromkeys(href for _, href, _ in view.links):
-        if _is_share(href):
+        if view.slots(href) or _is_share(href):
             continue
         web = href.lower().startswith(("https:", "http:")) and not view.begins_personal(href)
         if web and not href.startswith(_SHARED) and "/share" not in href and href not in text:
