@@ -65,6 +65,13 @@ def _lifetime(value: object) -> object:
     return lasts
 
 
+def _age(value: object) -> object:
+    lasts = seconds(value)
+    if isinstance(lasts, int) and not 0 <= lasts <= _DAY:
+        raise ValueError("a time of at most 24h, such as 5m; 0 is no limit")
+    return lasts
+
+
 def _words(value: object) -> object:
     return (
         tuple(part.strip() for part in value.split(",") if part.strip())
@@ -215,6 +222,8 @@ class Settings(BaseSettings):
     smtp_refresh_token: SecretStr | None = None
     smtp_scope: str | None = None
     smtp_connections: int = Field(default=2, ge=1, le=100)
+    smtp_messages: int = Field(default=0, ge=0)
+    smtp_lifetime: Annotated[int, BeforeValidator(_age)] = 300
     smtp_rate: float = Field(default=0, ge=0, allow_inf_nan=False)
     smtp_helo: str | None = None
     smtp_ca_file: Path | None = None

@@ -177,6 +177,8 @@ class Mailer:
             password=password.get_secret_value() if password else "",
             oauth=self._oauth,
             connections=settings.smtp_connections,
+            messages=settings.smtp_messages,
+            lifetime=settings.smtp_lifetime,
             helo=settings.smtp_helo or "",
             ca_file=self.workspace / settings.smtp_ca_file if settings.smtp_ca_file else None,
         )

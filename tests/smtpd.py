@@ -96,6 +96,7 @@ class Mail:
     data: bytes = field(repr=False)
     message_id: str = ""
     options: str = ""  # what stood behind the sender's path
+    recipient_options: str = ""  # and behind the recipient's
 
 
 @dataclass(frozen=True)
@@ -242,7 +243,13 @@ class Smtpd:
             self.texts.append(data)
 
     def take(
-        self, connection: int, sender: bytes, recipients: list[bytes], data: bytes, options: bytes
+        self,
+        connection: int,
+        sender: bytes,
+        recipients: list[bytes],
+        data: bytes,
+        options: bytes,
+        recipient_options: bytes = b"",
     ) -> None:
         found = _MESSAGE_ID.search(data)
         with self._lock:
@@ -255,6 +262,7 @@ class Smtpd:
                     data=data,
                     message_id=found[1].decode() if found else "",
                     options=options.decode(),
+                    recipient_options=recipient_options.decode(),
                 )
             )
 
@@ -282,6 +290,7 @@ class _Session:
         self.secure = False
         self.sender: bytes | None = None
         self.options = b""
+        self.recipient_options = b""
         self.recipients: list[bytes] = []
 
     def run(self) -> None:
@@ -316,8 +325,11 @@ class _Session:
             known = self.sender is not None
             if self.step("rcpt", line, say("250 2.1.5 Ok" if known else "503 5.5.1 No MAIL")):
                 self.recipients.append(_path(line))
+                self.recipient_options = line.partition(b">")[2].strip()
         elif verb == b"DATA":
             self.data(line)
+        elif verb == b"BDAT" and "CHUNKING" in self.server.offers:
+            self.chunk(line)
         elif verb == b"RSET":
             if self.step("rset", line, say("250 2.0.0 Ok")):
                 self.forget()
@@ -344,6 +356,17 @@ class _Session:
             fits = bool(self.recipients)
             usual = say("250 2.0.0 Taken" if fits else "554 5.5.1 No recipient")
             self.step("dot", line, usual, taking=data)
+            self.forget()
+
+    def chunk(self, line: bytes) -> None:
+        """One chunk that is the whole text: its octets are counted, not looked at."""
+        size = int(line.split()[1])
+        while len(self.buffer) < size:
+            self.read()
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        self.server.note_text(data)
+        usual = say("250 2.0.0 Taken" if self.recipients else "503 5.5.1 No recipient")
+        if self.step("dot", line, usual, taking=data):
             self.forget()
 
     def starttls(self, line: bytes) -> None:
@@ -408,7 +431,8 @@ class _Session:
         """Follows the rule for this step, else the usual; tells if the step took effect."""
         act = self.server.choose(name, line, self.number) or usual
         if taking is not None and act.positive and self.sender is not None:
-            self.server.take(self.number, self.sender, self.recipients, taking, self.options)
+            options = (self.options, self.recipient_options)
+            self.server.take(self.number, self.sender, self.recipients, taking, *options)
         self.send(act.reply)
         if act.stall:
             self.server.wait()

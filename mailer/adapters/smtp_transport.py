@@ -19,7 +19,8 @@ class SmtpTransport:
     ``oauth`` holds url, client_id, client_secret, refresh_token and scope of a token endpoint; with
     it a token signs in instead of the password.
     ``security`` is ``none``, ``starttls`` or ``tls``; ``messages`` caps how many mails one
-    connection carries (0: no cap but the server's own). Nothing is opened before ``run``.
+    connection carries (0: no cap but the server's own) and ``lifetime`` its seconds. Nothing is
+    opened before ``run``.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class SmtpTransport:
         oauth: Mapping[str, str] | None = None,
         connections: int = 2,
         messages: int = 0,
+        lifetime: float = 0,
         helo: str = "",
         ca_file: Path | str | None = None,
         timeouts: Timeouts | None = None,
@@ -45,6 +47,7 @@ class SmtpTransport:
         self.oauth = dict(oauth) if oauth else None
         self.connections = connections
         self.messages = messages
+        self.lifetime = lifetime
         self.helo = helo
         self.ca_file = Path(ca_file) if ca_file else None
         self.timeouts = timeouts
@@ -68,7 +71,11 @@ class SmtpTransport:
             context=self._context(),
         )
         pool = Pool(
-            route, connections=self.connections, messages=self.messages, timeouts=self.timeouts
+            route,
+            connections=self.connections,
+            messages=self.messages,
+            lifetime=self.lifetime,
+            timeouts=self.timeouts,
         )
         await pool.run(source, observer)
 

@@ -26,7 +26,7 @@ class Ending(StrEnum):
     """Why an exchange came to its end."""
 
     idle = "idle"  # nothing to send now; the connection is open
-    full = "full"  # as many transactions as it may carry; the connection is open
+    full = "full"  # as many transactions, or as old, as it may be; the connection is open
     withdrawn = "withdrawn"  # a text was not to be sent after all, so we closed it
     closed = "closed"  # the server closed it, or is about to
     broken = "broken"  # it can't be trusted any more: garbage, silence, a network fault
@@ -67,6 +67,7 @@ class Connection(asyncio.BufferedProtocol):
         self._deaf = deaf  # not a byte is read before TLS
         self._left = -1  # transactions that may still begin; negative: no limit
         self._sent = 0
+        self._until = 0.0  # the loop's time after which no transaction begins; 0: no limit
         self.answered = False  # the server has answered for an envelope, by more than a 421
         self._paused = False
         self._unsent = 0
@@ -116,18 +117,24 @@ class Connection(asyncio.BufferedProtocol):
     # Many messages.
 
     async def exchange(
-        self, take: Callable[[], Outgoing | None], observer: Observer, *, limit: int = -1
+        self,
+        take: Callable[[], Outgoing | None],
+        observer: Observer,
+        *,
+        limit: int = -1,
+        until: float = 0.0,
     ) -> Ended:
         """Sends what ``take`` yields, until it yields nothing or the connection ends.
 
-        ``limit`` is how many transactions the connection may carry in its life. Whatever was
-        taken has had its final observation when this returns or raises.
+        ``limit`` is how many transactions the connection may carry in its life, and ``until`` the
+        loop's time after which it begins none but the first. Whatever was taken has had its final
+        observation when this returns or raises.
         """
         if self._ended:
             return self._ended
         if limit >= 0:
             self._left = max(0, limit - self._sent)
-        self._take, self._observer = take, observer
+        self._take, self._observer, self._until = take, observer, until
         self._exchange = self._loop.create_future()
         self._wait_for(self._limits[Stage.mail])
         self._guard(self._pump)
@@ -165,6 +172,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _next(self) -> Prepared | None:
         """Takes and renders the next message; what can't be sent here is answered on the spot."""
+        if self._until and self._sent and self._loop.time() >= self._until:
+            self._left = 0
         if not self._left or self._take is None or self._observer is None:
             return None
         while (outgoing := self._take()) is not None:

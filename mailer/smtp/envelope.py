@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import IncrementalNewlineDecoder
 
 from mailer.model.words import Reply, Stage
@@ -11,21 +12,29 @@ from mailer.smtp.replies import Features
 
 MAX_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3: a path has 256 octets, two of them brackets
 
+_NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
+_NOT_QCHAR = re.compile(r"[^!-*,-<>-\[\]-~]")
 _CONTROLS = frozenset(map(chr, [*range(0x21), *range(0x7F, 0xA1), 0x2028, 0x2029, *b"<>"]))
 
 
 class Prepared:
     """One transaction's bytes, and how far the server has followed it."""
 
-    __slots__ = ("commands", "key", "mail_ok", "rcpt_ok", "text", "told")
+    __slots__ = ("chunk", "commands", "key", "mail_ok", "rcpt_ok", "text", "told")
 
-    def __init__(self, key: int, commands: bytes, text: bytes) -> None:
+    def __init__(self, key: int, commands: bytes, text: bytes, chunk: int = 0) -> None:
         self.key = key
         self.commands = commands  # MAIL, RCPT and DATA, a line each
-        self.text = text  # dot-stuffed, with the final dot
+        self.text = text  # dot-stuffed, with the final dot; or BDAT and its one chunk
+        self.chunk = chunk  # the octets of the chunk; 0: by DATA
         self.mail_ok = False
         self.rcpt_ok = False
         self.told = False  # its final answer is out
+
+    def by_data(self) -> Prepared:
+        """The same transaction for a server that offers BDAT and does not know it."""
+        text = self.text[len(self.text) - self.chunk :]
+        return Prepared(self.key, self.commands + b"DATA\r\n", stuff(text))
 
     @property
     def stage(self) -> Stage:
@@ -74,8 +83,32 @@ def prepare(outgoing: Outgoing, features: Features) -> Prepared | Answered:
         options += " BODY=8BITMIME"
     if utf8:
         options += " SMTPUTF8"
-    commands = f"MAIL FROM:<{sender}>{options}\r\nRCPT TO:<{recipient}>\r\nDATA\r\n"
-    return Prepared(outgoing.key, commands.encode(), stuff(text))
+    notify = ""
+    if features.dsn:
+        # A report names this mail, and holds our headers but not the whole text.
+        options += " RET=HDRS"
+        if outgoing.envelope_id:
+            options += f" ENVID={xtext(outgoing.envelope_id)}"
+        notify = f" NOTIFY=FAILURE,DELAY ORCPT={original_recipient(recipient)}"
+    commands = f"MAIL FROM:<{sender}>{options}\r\nRCPT TO:<{recipient}>{notify}\r\n"
+    if features.chunking and not features.pipelining:
+        # One round trip less where each command waits. With PIPELINING nothing would be gained.
+        chunk = b"BDAT %d LAST\r\n%b" % (len(text), text)
+        return Prepared(outgoing.key, commands.encode(), chunk, len(text))
+    return Prepared(outgoing.key, f"{commands}DATA\r\n".encode(), stuff(text))
+
+
+def xtext(text: str) -> str:
+    """Printable ASCII as a parameter may hold it (RFC 3461 section 4)."""
+    return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
+
+
+def original_recipient(address: str) -> str:
+    """The value of ORCPT: as xtext, or as RFC 6533 section 3 has it beyond ASCII."""
+    if address.isascii():
+        return f"rfc822;{xtext(address)}"
+    escaped = _NOT_QCHAR.sub(lambda found: f"\\x{{{ord(found[0]):X}}}", address)
+    return f"utf-8;{escaped}"
 
 
 def clean(text: bytes) -> bool:

@@ -26,6 +26,7 @@ class Outgoing:
     recipient: str  # RCPT TO, without brackets, domain as A-labels
     render: Callable[[], bytes]
     smtputf8: bool = False
+    envelope_id: str = ""  # comes back in reports of non-delivery (RFC 3461 section 4.4)
 
 
 class Source(Protocol):

@@ -18,7 +18,8 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before another try to connect
 class Pool:
     """Several connections to one server.
 
-    ``messages`` caps how many one connection carries (0: as many as the server takes).
+    ``messages`` caps how many one connection carries (0: as many as the server takes), and
+    ``lifetime`` for how many seconds it begins new ones (0: no limit).
     ``pauses`` are the waits between tries, once a connection has worked; after the last one the
     run ends with WireError. They also limit how many connections in a row may break without one
     answer.
@@ -30,6 +31,7 @@ class Pool:
         *,
         connections: int = 2,
         messages: int = 0,
+        lifetime: float = 0,
         timeouts: Timeouts | None = None,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
@@ -38,6 +40,7 @@ class Pool:
         self.route = route
         self.connections = connections
         self.messages = messages
+        self.lifetime = lifetime
         self.timeouts = timeouts or Timeouts()
         self.pauses = tuple(pauses)
 
@@ -128,8 +131,10 @@ class _Run:
         """Sends over one connection until it ends, is full, or was idle for too long."""
         limits = [n for n in (self._pool.messages, connection.machine.features.mailmax) if n]
         limit = min(limits, default=-1)
+        lifetime = self._pool.lifetime
+        until = asyncio.get_running_loop().time() + lifetime if lifetime else 0.0
         while True:
-            ended = await connection.exchange(self._take, self._observer, limit=limit)
+            ended = await connection.exchange(self._take, self._observer, limit=limit, until=until)
             if ended.ending is not Ending.idle:
                 break
             if self._done() or not await self._changed(self._pool.timeouts.idle):

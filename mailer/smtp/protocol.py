@@ -7,9 +7,10 @@ read a mail; ``text`` makes that write::
     text of n, dot, MAIL RCPT DATA of n+1  ─▶
                                            ◀─  250 (n is accepted) 250 250 354
 
-Without it, each command waits for its answer. Either way replies are matched to commands by
-order alone, a text follows nothing but a 354 after an accepted recipient, and every envelope that
-went in comes out once: as ``Answered``, or from ``close`` as ``Returned`` or ``Lost``.
+Without it, each command waits for its answer; if the server offers CHUNKING (RFC 3030) then, BDAT
+with the text stands for DATA and text. Either way replies are matched to commands by order alone, a
+text follows nothing but an accepted recipient and, unless it is a chunk, a 354, and every envelope
+that went in comes out once: as ``Answered``, or from ``close`` as ``Returned`` or ``Lost``.
 
 Whoever drives the machine repeats: ``receive`` what was read; write ``due``; if ``wants_text``,
 write ``text``, else if ``free``, write ``envelope``. After ``Closing`` or ``Broken`` nothing more
@@ -19,6 +20,7 @@ may be written, and ``close`` accounts for what was under way.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from enum import Enum
 
 from mailer.model.words import Stage
@@ -50,6 +52,7 @@ _STAGES = {
     _RSET: Stage.session,
 }
 _RSET_LINE = b"RSET\r\n"
+_NOT_KNOWN = (500, 502, 504)  # a command that is offered and not there
 
 
 class Machine:
@@ -241,6 +244,14 @@ class Machine:
             why = "it accepted a text before its end" if early else "it answered a text with 3xx"
             self._break(why, events)
             return
+        if body.chunk and code in _NOT_KNOWN:
+            self.features = replace(self.features, chunking=False)
+            self._ahead = body.by_data()
+            self._dirty = True
+            self._due = self._expect(_RSET, _RSET_LINE)
+            return
+        if body.chunk and code >= 400:
+            self._dirty = True  # RFC 3030 section 2: the server waits for RSET then
         events.append(Answered(body.key, Stage.dot, as_reply(*raw)))
         if early and code != 421:
             # The refusal counts, but the rest of the text would be read as commands.
@@ -287,7 +298,11 @@ class Machine:
     # How it goes on.
 
     def _proceed(self, command: _Awaited) -> None:
-        if not self.features.pipelining:
+        if self.features.pipelining:
+            return
+        if command is _DATA and self._ahead is not None and self._ahead.chunk:
+            self._go = True  # BDAT carries the text itself
+        else:
             self._due = self._step(command)
 
     def _step(self, command: _Awaited) -> bytes:

@@ -124,6 +124,8 @@ class Features:
     enhanced: bool = False
     size: int | None = None  # None: not offered; 0: offered, no limit told (RFC 1870)
     auth: frozenset[str] = frozenset()
+    dsn: bool = False  # RFC 3461
+    chunking: bool = False  # RFC 3030
     mailmax: int = 0  # transactions in one session, 0: no limit told (RFC 9422)
 
     @classmethod
@@ -144,6 +146,8 @@ class Features:
             enhanced="ENHANCEDSTATUSCODES" in offers,
             size=_size(offers.get("SIZE")),
             auth=frozenset(value.upper() for value in offers.get("AUTH", ())),
+            dsn="DSN" in offers,
+            chunking="CHUNKING" in offers,
             mailmax=_mailmax(offers.get("LIMITS", ())),
         )
 

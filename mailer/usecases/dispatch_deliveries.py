@@ -91,7 +91,7 @@ class Dispatch:
     retry_after: tuple[int, ...]  # seconds
     max_wait: float  # seconds to wait for a deferred row before the run ends
     clock: Clock
-    envelope: Callable[[Claimed], tuple[str, bool]]  # MAIL FROM, SMTPUTF8 needed
+    envelope: Callable[[Claimed], tuple[str, bool, str]]  # MAIL FROM, SMTPUTF8 needed, ENVID
     render: Callable[[Claimed], bytes]
     progress: Callable[[Counts, int | None], None]
     ahead: RenderAhead | None = None  # signs on other threads; without it letters are made here
@@ -140,13 +140,14 @@ class Dispatch:
                 self._next_take = max(self._next_take, now - 0.05) + 1 / self.pace.rate
             if self._spell is None:
                 self._spell = now
-            sender, smtputf8 = self.envelope(flight.row)
+            sender, smtputf8, envelope_id = self.envelope(flight.row)
             return Outgoing(
                 flight.row.position,
                 sender,
                 flight.row.address,
                 partial(bytes, message),
                 smtputf8,
+                envelope_id,
             )
         return None
 

@@ -224,12 +224,19 @@ class Letters:
                 variant: signer.expecting(each.shared_body) for variant, each in compiled.items()
             }
 
-    def envelope(self, row: Claimed) -> tuple[str, bool]:
-        """MAIL FROM, with the person's signed token where the return path has room for one."""
-        sender = self._return_path
+    def envelope(self, row: Claimed) -> tuple[str, bool, str]:
+        """MAIL FROM, whether SMTPUTF8 is needed, and what names this mail in reports (ENVID).
+
+        The person's signed token stands in the return path where it has room for one, and is the
+        envelope's name too; without room, the name is the left side of Message-ID.
+        """
+        tokens, sender = self._tokens, self._return_path
         if "{token}" in sender:
-            sender = sender.replace("{token}", self._tokens.verp(row.subscriber_id))
-        return sender, not row.address.isascii()
+            name = tokens.verp(row.subscriber_id)
+            sender = sender.replace("{token}", name)
+        else:
+            name = tokens.message_id(row.subscriber_id, self._domain).partition("@")[0]
+        return sender, not row.address.isascii(), name
 
     def render(self, row: Claimed) -> bytes:
         """The whole message, signed if it is to be: the same bytes at each attempt."""

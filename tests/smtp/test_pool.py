@@ -405,3 +405,18 @@ def test_a_stop_of_the_source_ends_the_run() -> None:
     assert outbox.words(5) == "returned data"
     assert outbox.words(6) == "returned mail"
     assert server.texts == [letter(key) for key in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_a_connection_that_is_old_begins_nothing_more(pipelining: bool) -> None:
+    """With a lifetime that is over at once each connection carries one letter."""
+    for lifetime, connections in ((1e-9, 4), (600, 1), (0, 1)):
+        outbox = Outbox(4)
+        with Smtpd(pipelining=pipelining) as server:
+            wire = pool(server)
+            wire.lifetime = lifetime
+            send(wire, outbox)
+
+        assert outbox.accepted == [1, 2, 3, 4]
+        assert server.connections == connections
+        assert len(server.lines("QUIT")) == connections
