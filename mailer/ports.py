@@ -138,6 +138,9 @@ class Leftovers(Protocol):
     def forget(self, mentions: Callable[[str], bool]) -> Sequence[str]:
         """Takes every row that mentions somebody out; returns the files that were changed."""
 
+    def mentioning(self, mentions: Callable[[str], bool]) -> Sequence[str]:
+        """The files that mention somebody."""
+
     def older_than(self, moment: datetime) -> Sequence[str]:
         """The files that were last written before a moment."""
 

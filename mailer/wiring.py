@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from mailer.adapters import people_files
 from mailer.adapters.clock import SystemClock
 from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.folders import open_folder
@@ -309,6 +311,22 @@ def write_rows(path: Path | None, rows: Iterable[Sequence[str]]) -> int:
         return write_csv(sys.stdout, rows)
     with whole_file(path, encoding="utf-8-sig") as file:  # without a mark, Excel reads it wrongly
         return write_csv(file, rows)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text that only its owner may read. Raises InputError or StoppedError."""
+    with whole_file(path) as file:
+        file.write(text)
+
+
+def write_people(
+    path: Path | None, format: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> int:
+    """Writes people into a file, or to standard output; returns how many.
+
+    Raises InputError or StoppedError when the file can't be written.
+    """
+    return people_files.write_people(path, format, columns, rows, stdout=sys.stdout)
 
 
 def first_files(folder: Path) -> FirstFiles:

@@ -31,6 +31,10 @@ class Leftovers:
         """
         return [str(file) for file in self._files() if self._forget(file, mentions)]
 
+    def mentioning(self, mentions: Test) -> Sequence[str]:
+        """The files that mention somebody."""
+        return [str(file) for file in self._files() if _mentions(file, mentions)]
+
     def older_than(self, moment: datetime) -> Sequence[str]:
         """The files that were last written before a moment."""
         return [str(file) for file in self._files() if file.stat().st_mtime < moment.timestamp()]
@@ -48,18 +52,26 @@ class Leftovers:
         return sorted(file for file in self._folder.rglob("*") if file.is_file())
 
     def _forget(self, file: Path, mentions: Test) -> bool:
+        if not _mentions(file, mentions):
+            return False
         if file.suffix.lower() in _BOOKS:
-            if not _book_mentions(file, mentions):
-                return False
             self.remove([str(file)])
             return True
-        text = file.read_bytes().decode("utf-8", "surrogateescape")
-        if not mentions(text):
-            return False
+        text = _text(file)
         kept = [each for each in _records(text, file.suffix.lower()) if not mentions(each)]
         with whole_file(file) as out:
             out.buffer.write("".join(kept).encode("utf-8", "surrogateescape"))
         return True
+
+
+def _mentions(file: Path, mentions: Test) -> bool:
+    if file.suffix.lower() in _BOOKS:
+        return _book_mentions(file, mentions)
+    return mentions(_text(file))
+
+
+def _text(file: Path) -> str:
+    return file.read_bytes().decode("utf-8", "surrogateescape")
 
 
 def _records(text: str, suffix: str) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailer.cli import screen
+from mailer.errors import InputError
 
 if TYPE_CHECKING:
     from mailer.usecases.show_consents import GivenConsent, ShownConsents
@@ -84,3 +87,24 @@ def _print_given(given: GivenConsent) -> None:
     if given.withdrawn is not None:
         left = given.withdrawn
         screen.say(f"    withdrawn {screen.instant(left.at)} by {left.actor}: {left.how}")
+
+
+def export_one(address: str, out: Path | None) -> None:
+    """Writes everything that is held about one person: a page, or a document."""
+    from mailer.usecases.export_person import export_person
+    from mailer.web.held_page import held_page
+    from mailer.wiring import write_text
+
+    if out is not None and out.suffix.lower() not in (".html", ".json"):
+        raise InputError(f"{out} ends neither in .html nor in .json.", hint="Name it so.")
+    with screen.opened() as mailer:
+        held = export_person(address, db=mailer.db, clock=mailer.clock, leftovers=mailer.leftovers)
+        organisation = mailer.settings.organisation or ""
+    text = json.dumps(screen.plain(held), ensure_ascii=False, indent=2)
+    if out is None:
+        screen.stream_text(text)
+        return
+    page = out.suffix.lower() == ".html"
+    write_text(out, held_page(held, organisation=organisation) if page else f"{text}\n")
+    if not screen.result({"file": str(out), "address": held.address}):
+        screen.say(f"Wrote {out}. It is about one person: send it to nobody else.")

@@ -89,6 +89,11 @@ def result(document: Any) -> bool:
     return _mode.as_json
 
 
+def stream_text(text: str) -> None:
+    """A document that is JSON with or without ``--json``."""
+    typer.echo(text)
+
+
 def stream(rows: Iterable[Any]) -> None:
     """JSON lines, one a row."""
     for row in rows:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mailer.cli import people_report, screen
 from mailer.errors import InputError
-from mailer.model.words import PersonOrder, SubscriptionStatus, TrackingAnswer
+from mailer.model.words import PeopleFormat, PersonOrder, SubscriptionStatus, TrackingAnswer
 
 subscribers = typer.Typer(
     no_args_is_help=True, help="People: add, find, change, unsubscribe, export, erase."
@@ -248,6 +249,68 @@ def show_consents(address: Address) -> None:
         shown = show(address, db=mailer.db)
     if not screen.result(shown):
         people_report.print_consents(shown)
+
+
+@subscribers.command("export")
+def export_subscribers(
+    address: Annotated[
+        str | None,
+        typer.Argument(metavar="ADDRESS", help="Everything that is held about one person."),
+    ] = None,
+    list_name: Annotated[
+        str | None, typer.Option("--list", metavar="NAME", help="Only of this list.")
+    ] = None,
+    segment: Annotated[
+        str | None, typer.Option("--segment", metavar="NAME", help="Only whom this segment means.")
+    ] = None,
+    status: Annotated[SubscriptionStatus | None, typer.Option(help="Only in this state.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Default: standard output. For one person .json or .html."
+        ),
+    ] = None,
+    format: Annotated[
+        PeopleFormat | None, typer.Option("--format", help="Default: as FILE ends, else csv.")
+    ] = None,
+) -> None:
+    """Export people for a spreadsheet or another import; or all that is held about one."""
+    if address is not None:
+        if list_name or segment or status or format:
+            raise InputError("An ADDRESS goes with --out alone.")
+        people_report.export_one(address, out)
+        return
+    from mailer.usecases.export_subscribers import export_subscribers as export
+    from mailer.wiring import write_people
+
+    ending = out.suffix.lower().lstrip(".") if out is not None else ""
+    chosen = format or (PeopleFormat(ending) if ending in list(PeopleFormat) else PeopleFormat.csv)
+    if screen.as_json() and out is None:
+        raise InputError("With --json the people need a file.", hint="Add --out, or leave it out.")
+    with screen.opened() as mailer:
+        found = export(
+            db=mailer.db,
+            calendar=mailer.calendar,
+            format=chosen,
+            list_name=list_name,
+            segment=segment,
+            status=status,
+        )
+        written = write_people(out, chosen, found.columns, found.rows)
+    report = {
+        "file": str(out) if out else None,
+        "format": chosen,
+        "people": written,
+        "suppressed": found.suppressed,
+        "import_with": found.maps,
+    }
+    if out is not None and not screen.result(report):
+        screen.say(f"Wrote {out}: {written:,} people.")
+    if found.suppressed:
+        screen.note(f"{found.suppressed:,} suppressed people are left out.")
+    if out is not None and chosen != PeopleFormat.jsonl:
+        words = " ".join(("--keep-columns", *found.maps))
+        screen.note(f"To read it back: mailer import {out} --list NAME {words}")
 
 
 @subscribers.command("erase")

@@ -29,3 +29,14 @@ def guarded_text(cell: str) -> str:
 def bare(cell: str) -> str:
     """What a guarded cell held; any other stays as it is."""
     return cell[1:] if _GUARDED(cell) else cell
+
+
+def text_of(value: object) -> str:
+    """A field's value as it stands in a cell, so that an import reads the same value back."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "; ".join(text_of(each) for each in value)
+    return str(value)

@@ -38,6 +38,14 @@ class TrackingAnswer(StrEnum):
     no = "no"
 
 
+class PeopleFormat(StrEnum):
+    """The forms in which people are exported."""
+
+    csv = "csv"
+    xlsx = "xlsx"
+    jsonl = "jsonl"
+
+
 class PersonOrder(StrEnum):
     """What people may be sorted by."""
 

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from mailer.web.catalogue import Catalogue, Language, accepted, load_catalogue
 
 _HERE = Path(__file__).parent
+TEMPLATES = _HERE / "templates"
 _WISH = 35  # characters of a language tag, at most (RFC 5646 section 4.4.1)
 
 
@@ -39,7 +40,7 @@ class Pages:
         self.catalogue: Catalogue = load_catalogue()
         self.stylesheet = Stylesheet.load()
         self._environment = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
+            loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
