@@ -43,6 +43,7 @@ from mailer.compose.source import Front
 from mailer.compose.templates import MARKED, MARKUP, TEXT, Source
 from mailer.compose.text import tidy
 from mailer.compose.web import web_version
+from mailer.compose.wrapping import anchored
 from mailer.errors import Fault, InputError
 from mailer.model.words import Rendition, SlotKind
 
@@ -356,7 +357,11 @@ class _Renderer:
                 piece = f"{one.when[0].sentinel}\n{piece}{one.when[1].sentinel}\n"
             blocks += piece
         values = {**self.common, "blocks": blocks.strip("\n")}
-        return tidy(templates.render(self.layout.text_document, TEXT, values))
+        text = tidy(templates.render(self.layout.text_document, TEXT, values))
+        return "\n".join(
+            line if self.lifter.only_tags(line) else anchored(line, self.front.dir)
+            for line in text.split("\n")
+        )
 
 
 def _issue_values(front: Front) -> dict[str, str]:

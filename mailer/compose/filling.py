@@ -88,7 +88,7 @@ class Filler:
                 block.body.line(first),
                 "Put the text outside of it, into a block of its own.",
             )
-        values.text["references"] = self.references.take()
+        values.text["references"] = self.references.take(for_all=block.options.get("when") is None)
         return Filled(kind, values, self._when(block, outer), children, block.line)
 
     def _kind(self, name: str, line: int) -> BlockKind | None:

@@ -15,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailer.compose.links import NETWORKS, share
 from mailer.compose.names import did_you_mean
+from mailer.compose.wrapping import WIDTH, wrapped
 from mailer.errors import Fault, InputError
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -77,6 +78,7 @@ class Templates:
         )
         environment.globals.pop("lipsum", None)
         environment.filters["share"] = _share
+        environment.filters["wordwrap"] = _wordwrap
         environment.globals["share"] = _share
         return environment
 
@@ -155,6 +157,11 @@ class Templates:
             at = found.end()
         pieces.append(text[at:])
         return "".join(pieces), places
+
+
+def _wordwrap(text: Any, width: int = WIDTH, *_: object, **__: object) -> str:
+    """Wraps as the rest of the text part is wrapped; Jinja2's own knows no wide characters."""
+    return "\n".join(wrapped(str(text), width))
 
 
 def _share(network: str, url: str, title: Any = "") -> str:

@@ -4,36 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from textwrap import wrap
 
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from mailer.compose.joining import SLOT_TAGS
 from mailer.compose.markdown import Parsed
+from mailer.compose.wrapping import WIDTH, columns, wrapped
 
-WIDTH = 72  # leaves room for quotation marks in a reply (RFC 3676 section 4.2: at most 78)
 _GAP = "  "  # between the columns of a table
 
 
 @dataclass(slots=True)
 class References:
-    """Numbers the links of an issue; each block takes the list of its own."""
+    """Numbers the links of an issue: each has one number, and is written out once."""
 
-    count: int = 0
-    fresh: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    fresh: list[str] = field(default_factory=list)
+    listed: set[str] = field(default_factory=set)
 
     def number(self, url: str) -> int:
-        """Returns a link's number; the same link in one block has one number."""
-        if url not in self.fresh:
-            self.count += 1
-            self.fresh[url] = self.count
-        return self.fresh[url]
+        """Returns a link's number."""
+        number = self.numbers.setdefault(url, len(self.numbers) + 1)
+        if url not in self.listed and url not in self.fresh:
+            self.fresh.append(url)
+        return number
 
-    def take(self) -> list[str]:
-        """Returns the lines ``[1] https://…`` since the last time."""
-        lines = [f"[{number}] {url}" for url, number in self.fresh.items()]
-        self.fresh = {}
+    def take(self, *, for_all: bool = True) -> list[str]:
+        """Returns the lines ``[1] https://…`` that a block adds.
+
+        A block that not everybody gets (``for_all`` is false) lists its links for those who do;
+        a later block lists them again for the others.
+        """
+        lines = [f"[{self.numbers[url]}] {url}" for url in self.fresh]
+        if for_all:
+            self.listed.update(self.fresh)
+        self.fresh = []
         return lines
 
 
@@ -52,6 +58,12 @@ def inline_text(tokens: Iterable[Token], references: References) -> str:
     return _inline(SyntaxTreeNode(list(tokens)).children, references).replace("\n", " ")
 
 
+def heading(text: str, width: int = WIDTH, *, sign: str = "-") -> list[str]:
+    """Returns a heading: its lines, and a line of signs as wide as the widest of them."""
+    lines = wrapped(text, width)
+    return [*lines, sign * max(1, *map(columns, lines))]
+
+
 def tidy(text: str) -> str:
     """Takes off blanks at line ends and all but one of several blank lines."""
     lines: list[str] = []
@@ -60,21 +72,6 @@ def tidy(text: str) -> str:
         if line or (lines and lines[-1]):
             lines.append(line)
     return "\n".join(lines).strip("\n") + "\n"
-
-
-def filled(text: str, width: int = WIDTH, *, first: str = "", later: str = "") -> list[str]:
-    """Wraps a paragraph; an address is never broken, a line break of the author's stays."""
-    lines: list[str] = []
-    for piece in text.split("\n"):
-        lines += wrap(
-            piece,
-            width,
-            initial_indent=later if lines else first,
-            subsequent_indent=later,
-            break_long_words=False,
-            break_on_hyphens=False,
-        ) or [later.rstrip()]
-    return lines
 
 
 def _blocks(nodes: Sequence[SyntaxTreeNode], references: References, width: int) -> list[str]:
@@ -95,9 +92,11 @@ def _blocks(nodes: Sequence[SyntaxTreeNode], references: References, width: int)
 def _block(node: SyntaxTreeNode, references: References, width: int) -> list[str]:
     if node.type == SLOT_TAGS:
         return [slot.sentinel for slot in node.meta["slots"]]
-    if node.type in ("paragraph", "heading", "inline"):
+    if node.type == "heading":
+        return heading(_inline(node.children[0].children, references), width)
+    if node.type in ("paragraph", "inline"):
         inner = node.children[0].children if node.type != "inline" else node.children
-        return filled(_inline(inner, references), width)
+        return wrapped(_inline(inner, references), width)
     if node.type in ("bullet_list", "ordered_list"):
         return _list(node, references, width)
     if node.type == "blockquote":
@@ -140,11 +139,11 @@ def _table(node: SyntaxTreeNode, references: References, width: int) -> list[str
         if row.type == "tr"
     ]
     heads, values = rows[0], rows[1:]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    widths = [max(columns(row[column]) for row in rows) for column in range(len(heads))]
     if sum(widths) + len(_GAP) * (len(widths) - 1) <= width:
         ruler = ["-" * each for each in widths]
         return [
-            _GAP.join(cell.ljust(each) for cell, each in zip(row, widths, strict=True)).rstrip()
+            _GAP.join(_padded(cell, each) for cell, each in zip(row, widths, strict=True)).rstrip()
             for row in [heads, ruler, *values]
         ]
     lines: list[str] = []
@@ -152,8 +151,12 @@ def _table(node: SyntaxTreeNode, references: References, width: int) -> list[str
         if lines:
             lines.append("")
         for head, value in zip(heads, row, strict=True):
-            lines += filled(f"{head}: {value}" if head else value, width, later="  ")
+            lines += wrapped(f"{head}: {value}" if head else value, width, later="  ")
     return lines
+
+
+def _padded(cell: str, width: int) -> str:
+    return cell + " " * (width - columns(cell))
 
 
 def _inline(nodes: Iterable[SyntaxTreeNode], references: References) -> str:

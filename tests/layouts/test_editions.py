@@ -222,7 +222,7 @@ def test_the_text_part_tells_everything_in_order(editions: dict[str, Composed]) 
             "– Sennet Oduvar, harbour pilot, Port Elsin",
             "Listen: four minutes aboard the last ferry of the day\nhttps://",
             "New publication: Where the Water Goes",
-            "- The Elsin Courier reported that the night ferry will run all winter\n  [1]",
+            "- The Elsin Courier reported that the night ferry will run all\n  winter [1]",
             "[1] https://courier.example.com/night-ferry",
             "Media contacts",
             "4 Lamp Quay, Port Elsin",
