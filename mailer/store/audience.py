@@ -55,9 +55,6 @@ SLICE = 8_000  # people in one write transaction: some 100 ms
 
 _OURS = SUBSCRIPTION.alias("u")
 _ON_LIST = table("list_suppression", column("list_id", BigInteger), column("hash", LargeBinary))
-_CAMPAIGN = table(
-    "campaign", column("id", BigInteger), column("issue", String), column("state", String)
-)
 # Got it, or may have got it.
 GOT = ("accepted", "unknown", "sending", "deferred")
 
@@ -98,8 +95,7 @@ class Selection:
     """Who of a list is asked for, and who is to be left out."""
 
     list_id: int
-    issue: str
-    again: bool = False  # also who got a campaign of this issue already
+    earlier: Sequence[int] = ()  # campaigns of the same issue: whoever got one does not again
     segment: Rule | None = None
     not_on: Sequence[int] = ()  # lists
     not_among: Sequence[Rule] = ()  # segments
@@ -123,7 +119,6 @@ def reasons(selection: Selection, dialect: str) -> list[tuple[str, Yes]]:
     rules = RuleSql(dialect)
     me = PEOPLE.c.id
     got = exists().where(DELIVERY.c.subscriber_id == me, DELIVERY.c.state.in_(GOT))
-    of_issue = select(_CAMPAIGN.c.id).where(_CAMPAIGN.c.issue == selection.issue)
     found: list[tuple[str, Yes]] = [
         (
             "suppressed",
@@ -150,8 +145,8 @@ def reasons(selection: Selection, dialect: str) -> list[tuple[str, Yes]]:
         found.append(("excluded_segment", among))
     if selection.not_in:
         found.append(("excluded_campaign", got.where(DELIVERY.c.campaign_id.in_(selection.not_in))))
-    if not selection.again:
-        found.append(("already_sent", got.where(DELIVERY.c.campaign_id.in_(of_issue))))
+    if selection.earlier:
+        found.append(("already_sent", got.where(DELIVERY.c.campaign_id.in_(selection.earlier))))
     if selection.cap is not None:
         found.append(("frequency_cap", _too_many(selection.cap, selection.now_ms)))
     return found
@@ -200,7 +195,11 @@ def gathered(db: Database, selection: Selection, names: Sequence[str]) -> Iterat
             driver: Any = connection.connection.dbapi_connection
             driver.execute("PRAGMA temp_store = FILE")
             driver.execute("PRAGMA temp.journal_mode = OFF")
+            driver.execute("PRAGMA temp.cache_size = -131072")  # they are met in another order
         with connection.begin():
+            if not db.on_sqlite:
+                for setting in _POSTGRESQL:
+                    connection.exec_driver_sql(setting)
             _STAGE.create_all(connection, checkfirst=False)
             columns = ["id", "address", "domain", "language", "fields", "excluded"]
             everybody = _everybody(selection, db.dialect, names)
@@ -229,6 +228,11 @@ def _everybody(selection: Selection, dialect: str, names: Sequence[str]) -> Sele
     )
 
 
+_POSTGRESQL = (
+    "SET work_mem = '64MB'",  # a million people are sorted
+    # Nobody sees the slices before the plan is published, and that commit waits for them all.
+    "SET synchronous_commit = off",
+)
 _DELIVERY_COLUMNS = [
     "campaign_id",
     "position",
@@ -266,6 +270,8 @@ class Crowd:
             }
         with connection.begin():
             self._put_in_order()
+            if connection.dialect.name == "postgresql":  # temporary tables are never looked at else
+                connection.exec_driver_sql("ANALYZE chosen, audience")
 
     def _put_in_order(self) -> None:
         """Each domain's people at even distances: the k-th of n stands at (k + ½) / n."""

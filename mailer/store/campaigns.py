@@ -50,6 +50,15 @@ def find(connection: Connection, name: str | int) -> Row[Any]:
     return row
 
 
+def of_issue(connection: Connection, issue: str) -> list[int]:
+    """The campaigns of an issue, but for one that is being planned."""
+    rows = connection.execute(
+        text("SELECT id FROM campaign WHERE issue = :issue AND state <> 'planning'"),
+        {"issue": issue},
+    )
+    return list(rows.scalars())
+
+
 def recent(connection: Connection, limit: int = 50) -> Sequence[Row[Any]]:
     """The newest campaigns first."""
     return connection.execute(

@@ -172,7 +172,9 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _fold(value: object) -> str | None:
     """Text without regard to case: SQLite's own ``lower`` knows ASCII alone."""
-    return fold(value) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return value.upper() if value.isascii() else fold(value)
 
 
 def _number(value: object, kind: str | None) -> float | None:

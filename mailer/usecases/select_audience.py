@@ -71,8 +71,7 @@ def select_audience(
             excluded[bare] = _rule(connection, bare, known, calendar)
     selection = Selection(
         list_id=mailing_list.id,
-        issue=issue,
-        again=wishes.again,
+        earlier=[] if wishes.again else campaigns.of_issue(connection, issue),
         segment=rules[wishes.segment] if wishes.segment is not None else None,
         not_on=list(lists.values()),
         not_among=list(excluded.values()),

@@ -88,8 +88,7 @@ def test_explaining_one_person_says_what_the_plan_does(db: Database) -> None:
     selections = st.builds(
         Selection,
         list_id=st.just(known.lists["news"]),
-        issue=st.sampled_from(["spring", "autumn", "new"]),
-        again=st.booleans(),
+        earlier=st.sampled_from([[], list(campaigns.values()), [campaigns["autumn"]]]),
         segment=st.none() | trees,
         not_on=st.sampled_from([[], [known.lists["press"]]]),
         not_among=some,
@@ -153,7 +152,7 @@ def test_the_cap_counts_whole_days_back_from_now(db: Database) -> None:
                 ),
                 {"c": campaign, "p": position, "s": person, "v": variant, "at": at},
             )
-    selection = Selection(list_id, "new", cap=FrequencyCap(2, 7), now_ms=now)
+    selection = Selection(list_id, cap=FrequencyCap(2, 7), now_ms=now)
 
     assert freeze(db, selection).excluded == {"frequency_cap": 1}
     assert set(written(db)) == {2, 3}
@@ -171,7 +170,7 @@ def test_each_domain_is_spread_over_the_run(db: Database) -> None:
         person = make_subscriber(db, f"p{number}@{domain}")
         subscribe(db, person, list_id)
         small += [person] if rare else []
-    freeze(db, Selection(list_id, "new"))
+    freeze(db, Selection(list_id))
     order = list(written(db))
     places = [place for place, person in enumerate(order) if person in small]
 
@@ -196,7 +195,7 @@ def test_a_snapshot_has_the_fields_that_the_mail_reads(db: Database, names: list
         people[make_subscriber(db, f"p{number}@example.org", fields=fields)] = fields
     for person in people:
         subscribe(db, person, list_id)
-    freeze(db, Selection(list_id, "new"), names)
+    freeze(db, Selection(list_id), names)
     found = written(db)
 
     assert len(found) == len(told)
@@ -220,7 +219,7 @@ def until_killed(crowd):
         if number == 3:
             os.kill(os.getpid(), signal.SIGKILL)
         yield each
-with audience.gathered(db, audience.Selection(int(sys.argv[2]), "edition"), []) as crowd:
+with audience.gathered(db, audience.Selection(int(sys.argv[2])), []) as crowd:
     audience.Crowd._slices = until_killed
     crowd.write(campaign, variants, dict.fromkeys(crowd.languages, 0))
 """
@@ -237,7 +236,7 @@ def test_a_plan_that_was_killed_half_way_is_removed_by_the_next(db: Database) ->
     assert killed.returncode == -signal.SIGKILL
     assert half == 60
     campaign, variants = new_campaign(db, list_id, "next")
-    with audience.gathered(db, Selection(list_id, "next"), []) as crowd:
+    with audience.gathered(db, Selection(list_id), []) as crowd:
         crowd.write(campaign, variants, dict.fromkeys(crowd.languages, 0))
     planning.publish(db, campaign, issue="next", audience=crowd.size, excluded={})
     with db.read() as connection:
