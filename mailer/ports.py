@@ -13,6 +13,7 @@ from mailer.smtp.exchange import Observer, Outgoing, Source
 
 __all__ = [
     "Clock",
+    "DomainCheck",
     "Fetched",
     "Fetcher",
     "FirstFiles",
@@ -23,6 +24,7 @@ __all__ = [
     "NewFolder",
     "Observer",
     "Outgoing",
+    "Rejected",
     "Rejects",
     "Source",
     "Transport",
@@ -93,6 +95,13 @@ class LinkFollower(Protocol):
         """
 
 
+class DomainCheck(Protocol):
+    """Asks the name system whether domains take mail."""
+
+    def deaf(self, domains: Sequence[str]) -> Mapping[str, str]:
+        """The domains that certainly take no mail, each with why; what is not known is left out."""
+
+
 class FirstFiles(Protocol):
     """The files that make a folder a workspace."""
 
@@ -116,13 +125,24 @@ class NewFolder(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A refused row: its cells under the columns, what exceeds them, and the text of the file."""
+
+    cells: Sequence[str]
+    reason: str
+    line: int
+    beyond: Sequence[str] = ()
+    raw: str = ""
+
+
 class Rejects(Protocol):
     """Where the rows go that an import refuses."""
 
-    def begin(self, columns: Sequence[str]) -> None:
-        """Names the columns, before the first row."""
+    def begin(self, columns: Sequence[str], form: str, delimiter: str | None) -> None:
+        """Names the columns and the form of the file, before the first row."""
 
-    def add(self, cells: Sequence[str]) -> None:
+    def add(self, reject: Rejected) -> None:
         """Adds one row. Raises StoppedError when the disk is full."""
 
     def finish(self) -> str | None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from mailer.adapters import people_files
 from mailer.adapters.clock import SystemClock
 from mailer.adapters.contact_files import open_contacts
+from mailer.adapters.domain_check import MailServers
 from mailer.adapters.folders import open_folder
 from mailer.adapters.inbox import Inbox
 from mailer.adapters.key_files import KeyFolder
@@ -26,6 +27,7 @@ from mailer.adapters.outgoing_files import whole_file, write_csv
 from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.adapters.web_fetcher import WebFetcher
+from mailer.adapters.word_lists import disposable_domains
 from mailer.adapters.workspace import FirstFiles, Shelf, layout_folder, shipped, write_files
 from mailer.compose.reading import Brand
 from mailer.contacts.rule_time import Calendar
@@ -33,7 +35,7 @@ from mailer.contacts.table import Table
 from mailer.errors import Fault, SettingsError
 from mailer.message.links import KeyRing, parse_secret
 from mailer.model.words import Picture
-from mailer.ports import Clock, Fetcher, Folder, LinkFollower, Transport
+from mailer.ports import Clock, DomainCheck, Fetcher, Folder, LinkFollower, Transport
 from mailer.settings import Settings, load_settings
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
@@ -92,6 +94,16 @@ class Mailer:
     def leftovers(self) -> Leftovers:
         """The rejects files of earlier imports."""
         return Leftovers(self.workspace / "data" / "rejects")
+
+    @property
+    def disposable_domains(self) -> frozenset[str]:
+        """Domains whose mailboxes last for minutes."""
+        return disposable_domains()
+
+    @property
+    def mail_servers(self) -> DomainCheck:
+        """Asks the name system which domains take mail."""
+        return MailServers()
 
     def issue(self, path: Path) -> IssueFolder:
         """The issue at a path: its folder, or one of its texts. Raises InputError."""
@@ -290,6 +302,7 @@ def contact_file(
     delimiter: str | None,
     sheet: str | None,
     header_row: int,
+    form: str | None = None,
 ) -> AbstractContextManager[Table]:
     """A contact file as a table, or ``-`` for standard input. Raises InputError."""
     return open_contacts(
@@ -298,6 +311,7 @@ def contact_file(
         delimiter=delimiter,
         sheet=sheet,
         header_row=header_row,
+        form=form,
         stdin=sys.stdin.buffer,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -16,15 +17,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import TextIOWrapper
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from mailer.adapters.text_survey import Survey, survey
 from mailer.adapters.workbooks import WORKBOOKS, read_workbook
-from mailer.contacts.table import Table, read_csv
+from mailer.contacts.address_lines import is_plain_list, read_address_lines
+from mailer.contacts.headings import ADDRESS, meaning
+from mailer.contacts.json_lines import json_columns, read_json_lines
+from mailer.contacts.table import SAMPLE_LINES, Table, read_csv
+from mailer.contacts.vcards import read_vcards
 from mailer.errors import Fault, InputError, StoppedError
 
 STANDARD_INPUT = "-"
+FORMS = ("csv", "vcard", "jsonl", "lines")
+FORMS_BY_SUFFIX = {".vcf": "vcard", ".vcard": "vcard", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 DELIMITER_WORDS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "\\t": "\t"}
 
 
@@ -36,9 +44,12 @@ def open_contacts(
     delimiter: str | None = None,
     sheet: str | None = None,
     header_row: int = 1,
+    form: str | None = None,
     stdin: BinaryIO | None = None,
 ) -> Iterator[Table]:
     """Opens a contact file, or ``-`` for standard input, as a table. Close it after its last row.
+
+    ``form`` (csv, vcard, jsonl, lines) is told by the name's end and the first lines otherwise.
 
     Raises InputError when the file can't be read as a table, here or while its rows are read.
     """
@@ -53,11 +64,56 @@ def open_contacts(
             return
         found = survey(stream, name, encoding)
         stream.seek(0)
-        lines = _lines(stream, found, name)
-        table = read_csv(lines, file=name, delimiter=wanted, header_row=header_row)
+        table = _read(stream, found, name, _form(form, suffix), wanted, header_row)
         yield replace(
-            table, encoding=found.encoding, digest=found.digest, warnings=tuple(found.warnings)
+            table,
+            encoding=found.encoding,
+            digest=found.digest,
+            warnings=(*found.warnings, *table.warnings),
         )
+
+
+def _form(form: str | None, suffix: str) -> str | None:
+    if form is None:
+        return FORMS_BY_SUFFIX.get(suffix)
+    if form not in FORMS:
+        raise InputError(f"“{form}” is no format.", hint=f"Known are {', '.join(FORMS)}.")
+    return form
+
+
+def _read(
+    stream: IO[bytes],
+    found: Survey,
+    name: str,
+    form: str | None,
+    delimiter: str | None,
+    header_row: int,
+) -> Table:
+    """The table in a text, whose form shows in its first lines when nothing names it."""
+    if form is None:
+        sample = list(islice(_lines(stream, found, name), SAMPLE_LINES))
+        form = _shown_form(sample, text=Path(name).suffix.lower() == ".txt")
+        stream.seek(0)
+    lines = _lines(stream, found, name)
+    if form == "vcard":
+        return read_vcards(lines, file=name)
+    if form == "jsonl":
+        columns = json_columns(lines, file=name)
+        stream.seek(0)
+        return read_json_lines(_lines(stream, found, name), columns, file=name)
+    if form == "lines":
+        return read_address_lines(lines, file=name)
+    return read_csv(lines, file=name, delimiter=delimiter, header_row=header_row)
+
+
+def _shown_form(sample: list[str], *, text: bool) -> str:
+    first = next((line.strip("\ufeff \t\r\n") for line in sample if line.strip()), "")
+    if first.upper() == "BEGIN:VCARD":
+        return "vcard"
+    if first.startswith('{"') and first.endswith("}"):
+        return "jsonl"
+    headed = any(meaning(word) == ADDRESS for word in re.split(r"[,;\t|]", first))
+    return "lines" if is_plain_list(sample) or (text and not headed) else "csv"
 
 
 def _delimiter(word: str | None) -> str | None:
@@ -137,11 +193,13 @@ def _lines(stream: IO[bytes], found: Survey, name: str) -> Iterator[str]:
     before = os.fstat(stream.fileno())
     text = TextIOWrapper(stream, encoding=found.encoding, errors="strict", newline="")
     try:
-        yield from text
+        yield from chain(text)  # text itself would be closed when nobody reads on
     except UnicodeDecodeError as error:
         raise changed from error
     except OSError as error:
         raise InputError(Fault(f"The file can't be read: {error.strerror}.", file=name)) from error
+    finally:
+        text.detach()  # or the stream is closed with it
     after = os.fstat(stream.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise changed

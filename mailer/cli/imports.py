@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mailer.cli import screen
-from mailer.model.words import SubscriptionStatus
+from mailer.errors import InputError
+from mailer.model.words import DateOrder, SubscriptionStatus
 
 if TYPE_CHECKING:
-    from mailer.usecases.import_contacts import ImportReport
+    from mailer.usecases.import_contacts import Difference, ImportReport
     from mailer.usecases.show_imports import ShownImport
 
 imports = typer.Typer(no_args_is_help=True, help="What was imported: show it, take it back.")
 
+SHOWN = 5  # people of each outcome that a dry run shows
+FLAGS = {
+    "typo": "perhaps misspelt",
+    "role": "addresses of a role, not a person",
+    "disposable": "mailboxes that last for minutes",
+    "smtputf8": "only some mail servers can take these",
+    "no_mail_server": "domains without a mail server",
+}
 COUNTS = ("added", "updated", "unchanged", "rejected", "suppressed", "duplicates")
 
 
@@ -24,7 +34,12 @@ def register(app: typer.Typer) -> None:
 
 
 def import_file(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV, XLSX, XLS or ODS; - is stdin.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="CSV, workbook, vCard, JSON lines, addresses; -: stdin."
+        ),
+    ],
     list_name: Annotated[str, typer.Option("--list", metavar="NAME", help="The list to fill.")],
     create_list: Annotated[
         bool, typer.Option("--create-list", help="Make the list when there is none.")
@@ -52,18 +67,45 @@ def import_file(
     ] = None,
     sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook.")] = None,
     header_row: Annotated[int, typer.Option(help="The row that names the columns.", min=1)] = 1,
+    form: Annotated[
+        str | None, typer.Option("--format", help="csv, vcard, jsonl or lines, if not as detected.")
+    ] = None,
+    dates: Annotated[
+        DateOrder | None, typer.Option(help="How dates of three numbers are written.")
+    ] = None,
+    check_mx: Annotated[
+        bool, typer.Option("--check-mx", help="Ask which domains take mail; flag the others.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")
+    ] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="With --dry-run: everybody concerned, one a line.")
     ] = False,
 ) -> None:
     """Import a contact file into a list. Whoever has left is never brought back."""
     from mailer.usecases.import_contacts import import_contacts
     from mailer.wiring import contact_file
 
+    if jsonl and not dry_run:
+        raise InputError("--jsonl tells what --dry-run finds.", hint="Add --dry-run.")
+    sample: dict[str, list[Difference]] = {}
+
+    def tell(difference: Difference) -> None:
+        if jsonl:
+            screen.stream([difference])
+        elif len(shown := sample.setdefault(difference.outcome, [])) < SHOWN:
+            shown.append(difference)
+
     with (
         screen.opened() as mailer,
         contact_file(
-            file, encoding=encoding, delimiter=delimiter, sheet=sheet, header_row=header_row
+            file,
+            encoding=encoding,
+            delimiter=delimiter,
+            sheet=sheet,
+            header_row=header_row,
+            form=form,
         ) as table,
     ):
         report = import_contacts(
@@ -78,18 +120,46 @@ def import_file(
             empty_clears=empty_clears,
             status=status,
             consent=consent,
+            dates=dates,
             dry_run=dry_run,
+            disposable=mailer.disposable_domains,
+            mail_servers=mailer.mail_servers if check_mx else None,
+            tell=tell if dry_run else None,
         )
+    if jsonl:
+        return
     document = screen.plain(report)
-    document["rejects"] = document["rejects"][:10]
+    if dry_run:
+        document["sample"] = screen.plain([each for shown in sample.values() for each in shown])
     if not screen.result(document):
         _print_import(report)
+        _print_sample(sample)
+        if dry_run:
+            screen.say("Nothing was written. --jsonl tells it of everybody.")
+
+
+def _print_sample(sample: Mapping[str, Sequence[Difference]]) -> None:
+    for outcome, differences in sample.items():
+        if outcome == "rejected":
+            continue
+        for each in differences:
+            changes = "; ".join(
+                f"{name}: {_shown(before)} → {_shown(after)}"
+                for name, (before, after) in each.changes.items()
+            )
+            why = f" ({each.why})" if each.why else ""
+            screen.say(f"  {outcome}: {each.address}{why} {changes}".rstrip())
+
+
+def _shown(value: object) -> str:
+    return "–" if value is None else str(value)
 
 
 def _print_import(report: ImportReport) -> None:
     done = "Would import" if report.dry_run else "Imported"
     batch = "" if report.batch is None else f" as batch {report.batch}"
-    read = ", ".join(word for word in (report.encoding, report.delimiter) if word)
+    form = "" if report.form == "csv" else report.form
+    read = ", ".join(word for word in (form, report.encoding, report.delimiter) if word)
     screen.say(
         f"{done} {report.file} into “{report.list}”{batch}" + (f"  ({read})" if read else "")
     )
@@ -108,8 +178,8 @@ def _print_import(report: ImportReport) -> None:
         screen.say(f"  … and {report.rejected - 5:,} more")
     if report.rejects_file:
         screen.say(f"  Rejected rows, to mend and import again: {report.rejects_file}")
-    if report.dry_run:
-        screen.say("Nothing was written.")
+    for flag in report.flags:
+        screen.say(f"  {FLAGS[flag.flag]}: {flag.people:,}, such as {', '.join(flag.examples[:3])}")
 
 
 @imports.command("show")

@@ -17,6 +17,7 @@ from mailer import __version__
 from mailer.cli import (
     campaigns,
     database,
+    fields,
     imports,
     issues,
     keys,
@@ -66,6 +67,7 @@ def common(
 
 workspace.register(app)
 imports.register(app)
+fields.register(app)
 people.register(app)
 segments.register(app)
 issues.register(app)

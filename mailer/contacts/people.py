@@ -11,7 +11,9 @@ from mailer.contacts.address import Address, AddressError, clean_cell, parse_add
 from mailer.contacts.headings import MEANINGS, RESERVED, field_name, language_tag, status_word
 from mailer.contacts.mapping import Mapping
 from mailer.contacts.spreadsheet import bare
-from mailer.model.words import STATUS_RANK, SubscriptionStatus
+from mailer.contacts.values import AmbiguousDateError, FieldType, ValueRefusedError
+from mailer.contacts.values import reader as value_reader
+from mailer.model.words import STATUS_RANK, DateOrder, SubscriptionStatus
 
 LEAVING = STATUS_RANK[SubscriptionStatus.unsubscribed]  # from this rank on, nobody is mailed
 
@@ -37,9 +39,17 @@ class Arrival(NamedTuple):
 
 
 def arrivals(
-    mapping: Mapping, *, status: SubscriptionStatus, empty_clears: bool
+    mapping: Mapping,
+    *,
+    status: SubscriptionStatus,
+    empty_clears: bool,
+    types: FieldValues[str, FieldType] | None = None,
+    dates: DateOrder | None = None,
 ) -> Callable[[Sequence[str]], Arrival]:
     """Makes the function that reads one row. It raises RowError with the reason for a reject.
+
+    ``types`` are the declared types of fields, text where there is none. A date with two meanings
+    raises AmbiguousDateError, because it puts the whole file in doubt.
 
     ``status`` is what newcomers become. It lowers people who are on the list already only when it
     is a word of leaving: a file that says ``pending`` for newcomers does not un-confirm anybody.
@@ -47,7 +57,11 @@ def arrivals(
     default = STATUS_RANK[status]
     lowers = default if default >= LEAVING else 0
     address_at, language_at, status_at = mapping.address, mapping.language, mapping.status
-    names = [(f"{encode_basestring(name)}:", position) for name, position in mapping.fields]
+    types = types or {}
+    names = [
+        (f"{encode_basestring(name)}:", position, value_reader(types.get(name, FieldType()), dates))
+        for name, position in mapping.fields
+    ]
 
     def read(cells: Sequence[str]) -> Arrival:
         cell = cells[address_at]
@@ -56,14 +70,17 @@ def arrivals(
         except AddressError as error:
             raise RowError(str(error)) from None
         parts = []
-        for name, position in names:
+        for name, position, as_json in names:
             value = bare(cells[position].strip())
             if value:
-                parts.append(name + encode_basestring(value))
+                try:
+                    parts.append(name + as_json(value))
+                except ValueRefusedError as error:
+                    raise RowError(f"{name[1:-2]}: {error}.") from None
             elif empty_clears:
                 parts.append(name + "null")
         fields = "{" + ",".join(parts) + "}"
-        if "\\u00" in fields and any("\0" in cells[position] for _, position in names):
+        if "\\u00" in fields and any("\0" in cells[position] for _, position, _ in names):
             raise RowError("A cell holds a NUL character.")
         rank, ceiling = default, lowers
         if status_at is not None and (said := cells[status_at].strip()):
@@ -102,18 +119,23 @@ def arrival_of(
     fields: FieldValues[str, str],
     language: str | None,
     status: SubscriptionStatus,
+    types: FieldValues[str, FieldType] | None = None,
 ) -> Arrival:
     """A person whom somebody named by hand. Raises RowError for a field that can't be one."""
+    types = types or {}
     for name, value in fields.items():
         if name in RESERVED or name in MEANINGS or field_name(name) != name:
             raise RowError(f"“{name}” can't be the name of a field.")
         if "\0" in value:
             raise RowError(f"The value of “{name}” holds a NUL character.")
-    parts = [
-        f"{encode_basestring(name)}:{encode_basestring(value.strip())}"
-        for name, value in fields.items()
-        if value.strip()
-    ]
+    parts = []
+    for name, value in fields.items():
+        if value := value.strip():
+            try:
+                told = value_reader(types.get(name, FieldType()), None)(value)
+            except (ValueRefusedError, AmbiguousDateError) as error:
+                raise RowError(f"{name}: {error}.") from None
+            parts.append(f"{encode_basestring(name)}:{told}")
     rank = STATUS_RANK[status]
     return Arrival(
         address=address.address,

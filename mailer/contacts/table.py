@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from mailer.contacts.address import AddressError, clean_cell, parse_address
@@ -29,6 +29,7 @@ class Row(NamedTuple):
     line: int
     cells: list[str]
     fault: str | None = None
+    raw: str = ""  # as it stands in the file, where cells alone don't tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Table:
     file: str
     columns: tuple[str, ...]
     rows: Iterator[Row] = field(repr=False)
-    delimiter: str | None = None  # None: it was a workbook
+    delimiter: str | None = None  # None: it is no CSV
+    form: str = "csv"  # or workbook, vcard, jsonl, lines (of addresses)
     encoding: str | None = None
     digest: str = ""  # SHA-256 of the file, hexadecimal
     warnings: tuple[str, ...] = ()
@@ -70,7 +72,8 @@ def read_csv(
 def read_sheet(rows: Iterable[Row], *, file: str, header_row: int = 1) -> Table:
     """Reads the rows of one sheet of a workbook, numbered, cells already turned into text."""
     numbered = iter(rows)
-    return table_of(numbered, file=file, delimiter=None, header_row=header_row)
+    table = table_of(numbered, file=file, delimiter=None, header_row=header_row)
+    return replace(table, form="workbook")
 
 
 def table_of(records: Iterator[Row], *, file: str, delimiter: str | None, header_row: int) -> Table:

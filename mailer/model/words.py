@@ -71,8 +71,15 @@ class FieldKind(StrEnum):
     number = "number"
     date = "date"
     yesno = "yesno"
-    choice = "choice"  # one of a closed list of words
     list = "list"
+
+
+class DateOrder(StrEnum):
+    """How dates of three numbers are written."""
+
+    dmy = "dmy"
+    mdy = "mdy"
+    ymd = "ymd"
 
 
 class CampaignState(StrEnum):

@@ -33,7 +33,8 @@ from mailer.model.words import STATUS_RANK, BatchState, SubscriptionStatus
 from mailer.store import people_postgresql, people_sqlite
 from mailer.store.batches import taken_over
 from mailer.store.database import Database, one
-from mailer.store.doubles import fold_doubles
+from mailer.store.differences import DIFFERENCES, Difference, difference
+from mailer.store.doubles import Folded, fold_doubles
 from mailer.store.people import hasher
 from mailer.store.trouble import translated
 
@@ -104,19 +105,29 @@ class Arrivals:
         if staged:
             self._dialect.load(self._connection, staged)
 
-    def settle(self) -> int:
+    def settle(self) -> Folded:
         """Leaves one row a person; returns how many rows were folded into others."""
         self._dialect.arrange(self._connection)
         return fold_doubles(self._connection, self._dialect.AS_FIELDS)
 
-    def count(self, list_id: int, wording_id: int | None) -> Fates:
-        """What ``merge`` would do. Changes nothing."""
+    def count(
+        self,
+        list_id: int,
+        wording_id: int | None,
+        tell: Callable[[Difference], None] | None = None,
+    ) -> Fates:
+        """What ``merge`` would do, and to whom. Changes nothing."""
         total = Fates()
         last = self._last()
         for first in range(1, last + 1, LARGEST):
             with self._connection.begin():
                 self._read_slice(list_id, wording_id, first, first + LARGEST - 1)
                 total += self._fates()
+                if tell is not None:
+                    for row in self._connection.execute(
+                        DIFFERENCES, {"list": list_id, "first": first, "last": first + LARGEST - 1}
+                    ):
+                        tell(difference(row))
         return total
 
     def merge(

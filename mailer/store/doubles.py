@@ -7,23 +7,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import JSON, Connection, text
 
 AT_ONCE = 5_000  # pairs
+EXAMPLES = 5  # of addresses that differ in case
 
 _PAIRS = text(
     "SELECT a.n AS n, a.address AS address, a.language AS language, a.rank AS rank,"
     " a.ceiling AS ceiling, a.fields AS fields, b.language AS later_language,"
-    " b.rank AS later_rank, b.ceiling AS later_ceiling, b.fields AS later_fields"
+    " b.address AS later_address, b.rank AS later_rank, b.ceiling AS later_ceiling,"
+    " b.fields AS later_fields"
     " FROM arrival a JOIN arrival b ON b.n = a.n + 1"
     " WHERE b.key = a.key AND a.n > :behind ORDER BY a.n LIMIT :limit"
 ).columns(fields=JSON(), later_fields=JSON())
 
 
-def fold_doubles(connection: Connection, as_fields: str) -> int:
-    """Folds every run of rows with one key into its last row; returns how many went.
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """How many rows went into others; how many of them spelt the address otherwise, and some."""
+
+    rows: int = 0
+    variants: int = 0
+    examples: tuple[str, ...] = ()
+
+
+def fold_doubles(connection: Connection, as_fields: str) -> Folded:
+    """Folds every run of rows with one key into its last row.
 
     Rows are in the order of key and file, numbered without gaps, so doubles are neighbours.
     A run longer than what is read at once is folded step by step.
@@ -32,17 +44,22 @@ def fold_doubles(connection: Connection, as_fields: str) -> int:
         "UPDATE arrival SET address = :address, language = :language, rank = :rank,"
         f" ceiling = :ceiling, fields = {as_fields} WHERE n = :n"
     )
-    folded, behind = 0, 0
+    folded, behind, variants = 0, 0, 0
+    examples: tuple[str, ...] = ()
     while True:
         with connection.begin():
             pairs = connection.execute(_PAIRS, {"behind": behind, "limit": AT_ONCE}).all()
             if not pairs:
-                return folded
+                return Folded(folded, variants, examples)
             runs: list[dict[str, Any]] = []
             for pair in pairs:
                 run = runs[-1] if runs and runs[-1]["n"] == pair.n else _begun(pair)
                 if not runs or run is not runs[-1]:
                     runs.append(run)
+                if pair.later_address != run["address"]:
+                    variants += 1
+                    if len(examples) < EXAMPLES:
+                        examples += (f"{pair.later_address} as {run['address']}",)
                 _fold(run, pair)
             connection.execute(update, [run | {"fields": _json(run["fields"])} for run in runs])
             connection.execute(

@@ -17,6 +17,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from mailer.contacts.address import AddressError, clean_cell, parse_address
 from mailer.contacts.suppression import suppression_hasher
+from mailer.contacts.values import FieldType
 from mailer.errors import NotFoundError
 from mailer.model.people import (
     Event,
@@ -107,6 +108,33 @@ def field_kinds(connection: Connection) -> Mapping[str, FieldKind]:
         )
     )
     return {row[0]: FieldKind(row[1]) for row in rows}
+
+
+def field_types(connection: Connection) -> Mapping[str, FieldType]:
+    """The custom fields of the workspace with their kinds and choices."""
+    rows = connection.execute(select(FieldDefinition).order_by(col(FieldDefinition.name)))
+    return {
+        row.name: FieldType(FieldKind(row.kind), tuple(filter(None, row.choices.split("\n"))))
+        for row in rows
+    }
+
+
+def declare_field(connection: Connection, name: str, declared: FieldType, at: datetime) -> None:
+    """Declares a field, or changes what is declared of it."""
+    values = {"kind": declared.kind, "choices": "\n".join(declared.choices)}
+    changed = connection.execute(
+        update(FieldDefinition).where(col(FieldDefinition.name) == name).values(values)
+    )
+    if changed.rowcount == 0:
+        connection.execute(insert(FieldDefinition), {"name": name, "created_at": at, **values})
+
+
+def values_of(connection: Connection, name: str) -> Iterator[Any]:
+    """Everybody's value of one field, where there is one."""
+    rows = connection.execution_options(stream_results=True, max_row_buffer=1000).execute(
+        text("SELECT fields FROM subscriber").columns(fields=JSON())
+    )
+    return (row.fields[name] for row in rows if name in row.fields)
 
 
 def declare_fields(connection: Connection, names: Sequence[str], at: datetime) -> None:

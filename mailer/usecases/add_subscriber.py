@@ -47,6 +47,8 @@ def add_subscriber(
     Raises InputError for an address or a field that can't be used, NotFoundError for an
     unknown list.
     """
+    with db.read() as connection:
+        types = people.field_types(connection)
     try:
         parsed = parse_address(clean_cell(address))
         tag = _tag(language)
@@ -59,7 +61,7 @@ def add_subscriber(
         confirms = found.opt_in == OptIn.double
         default = SubscriptionStatus.pending if confirms else SubscriptionStatus.active
         try:
-            arrival = arrival_of(parsed, fields or {}, tag, status or default)
+            arrival = arrival_of(parsed, fields or {}, tag, status or default, types)
         except RowError as error:
             raise InputError(str(error)) from None
         people.declare_fields(connection, sorted(fields or {}), clock.now())

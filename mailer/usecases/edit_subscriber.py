@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,15 +87,18 @@ def _changed_values(
     return values
 
 
-def _fields(connection: Connection, changes: SubscriberChanges, at: datetime) -> dict[str, str]:
+def _fields(connection: Connection, changes: SubscriberChanges, at: datetime) -> dict[str, Any]:
+    """The values of the fields, each of its declared kind."""
     given = dict(changes.fields or {})
     empty = Address("", "", "")
+    types = people.field_types(connection)
     try:
-        arrival_of(empty, given, None, SubscriptionStatus.active)  # refuses what can't be a field
+        arrival = arrival_of(empty, given, None, SubscriptionStatus.active, types)
     except RowError as error:
         raise InputError(str(error)) from None
     people.declare_fields(connection, sorted(given), at)
-    return {name: value.strip() for name, value in given.items() if value.strip()}
+    told: dict[str, Any] = json.loads(arrival.fields)
+    return told
 
 
 def _moved(connection: Connection, person: Row[Any], new: Address, at: datetime) -> dict[str, Any]:

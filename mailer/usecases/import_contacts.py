@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from mailer.contacts.flags import Flag, FlagTally
 from mailer.contacts.headings import REJECT_LINE, REJECT_REASON
-from mailer.contacts.mapping import IgnoredColumn, Mapping, map_columns
+from mailer.contacts.mapping import IgnoredColumn, map_columns
+from mailer.contacts.mapping import Mapping as ColumnMapping
 from mailer.contacts.people import Arrival, RowError, arrivals, is_blank
 from mailer.contacts.table import DELIMITER_NAMES, Row, Table
-from mailer.errors import InputError, MailerError, NotFoundError
+from mailer.contacts.values import AmbiguousDateError, FieldType
+from mailer.errors import Fault, InputError, MailerError, NotFoundError
 from mailer.model.people import Batch
-from mailer.model.words import BatchState, SubscriptionStatus
-from mailer.ports import Clock, Rejects
+from mailer.model.words import BatchState, DateOrder, SubscriptionStatus
+from mailer.ports import Clock, DomainCheck, Rejected, Rejects
 from mailer.store import batches, people
 from mailer.store.arrivals import NEW_WORDING, NO_LIST, Arrivals, Entry, Fates, arriving
 from mailer.store.database import Database
+from mailer.store.differences import Difference
+from mailer.store.doubles import Folded
 from mailer.usecases.add_list import make_list
+
+__all__ = ["Difference", "ImportReport", "Reject", "import_contacts"]
 
 AT_ONCE = 5_000  # rows staged together
 EXAMPLES = 10  # rejects that the report itself carries
@@ -55,7 +62,9 @@ class ImportReport:
     fields: tuple[str, ...]  # what was kept beside the address
     ignored: tuple[IgnoredColumn, ...]
     rejects: tuple[Reject, ...]  # the first few
-    delimiter: str | None  # by name; None for a workbook
+    flags: tuple[Flag, ...]  # what is odd about addresses that were taken all the same
+    form: str  # csv, workbook, vcard, jsonl, lines
+    delimiter: str | None  # by name; of CSV alone
     encoding: str | None
     warnings: tuple[str, ...]
 
@@ -64,9 +73,11 @@ class ImportReport:
 class _Tally:
     """What reading the file has shown so far."""
 
+    flags: FlagTally
     rows: int = 0
     rejected: int = 0
     examples: tuple[Reject, ...] = ()
+    folded: Folded = field(default_factory=Folded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +85,13 @@ class _Order:
     """What was asked for."""
 
     source: Table
-    mapping: Mapping
+    mapping: ColumnMapping
     list_name: str
     create_list: bool
     status: SubscriptionStatus
     empty_clears: bool
+    types: Mapping[str, FieldType]
+    dates: DateOrder | None
     consent: str | None
     at: datetime
 
@@ -96,6 +109,8 @@ class _Order:
             self.list_name,
             self.status,
             self.empty_clears,
+            [(name, self.types.get(name, FieldType())) for name, _ in self.mapping.fields],
+            self.dates,
             self.consent,
         )
         return hashlib.sha256(repr(wishes).encode()).hexdigest()
@@ -114,37 +129,56 @@ def import_contacts(
     empty_clears: bool = False,
     status: SubscriptionStatus = SubscriptionStatus.active,
     consent: str | None = None,
+    dates: DateOrder | None = None,
     dry_run: bool = False,
+    disposable: Collection[str] = (),
+    mail_servers: DomainCheck | None = None,
+    tell: Callable[[Difference], None] | None = None,
     progress: Callable[[str, int, int | None], None] = lambda phase, done, total: None,
 ) -> ImportReport:
     """Maps the columns, reads every row, then merges the people; the first two change nothing.
 
+    A dry run tells ``tell``, person by person, what would change and what is refused, and writes
+    nothing. ``mail_servers`` is asked, if it is there, which domains take no mail; that, and what
+    else is odd about an address, is reported and held against nobody.
     ``progress`` hears the phase (``reading``, ``writing``), how much is done, and of how much.
     Raises InputError when the file can't be used, NotFoundError for an unknown list,
     StoppedError when the disk is full or the batch is taken over. Run again after a crash, it
     completes what it began; run again after success, it changes nothing.
     """
     with db.read() as connection:
-        known = people.field_kinds(connection)
+        types = people.field_types(connection)
         list_id = _list_id(connection, list_name, create_list)
     mapping = map_columns(
-        source.columns, file=source.file, maps=maps, keep_columns=keep_columns, known_fields=known
+        source.columns, file=source.file, maps=maps, keep_columns=keep_columns, known_fields=types
     )
     order = _Order(
-        source, mapping, list_name, create_list, status, empty_clears, consent, clock.now()
+        source=source,
+        mapping=mapping,
+        list_name=list_name,
+        create_list=create_list,
+        status=status,
+        empty_clears=empty_clears,
+        types=types,
+        dates=dates,
+        consent=consent,
+        at=clock.now(),
     )
-    tally = _Tally()
-    rejects.begin((*_own_columns(source), REJECT_REASON, REJECT_LINE))
+    tally = _Tally(FlagTally(disposable, keep_domains=mail_servers is not None))
+    rejects.begin(_own_columns(source), source.form, source.delimiter)
     try:
         with arriving(db) as staged:
-            for slice_ in _slices(_read(order, tally, None if dry_run else rejects)):
+            refused = _telling(tell) if dry_run else rejects.add
+            for slice_ in _slices(_read(order, tally, refused)):
                 staged.load(slice_)
                 progress("reading", tally.rows, None)
-            duplicates = staged.settle()
+            tally.folded = staged.settle()
+            if mail_servers is not None:
+                _ask(mail_servers, tally.flags)
             if dry_run:
-                return _count(order, staged, tally, duplicates, db, list_id)
+                return _count(order, staged, tally, db, list_id, tell)
             rejects_file = rejects.finish()
-            return _write(order, staged, tally, duplicates, db, rejects_file, progress)
+            return _write(order, staged, tally, db, rejects_file, progress)
     finally:
         rejects.discard()
 
@@ -165,9 +199,34 @@ def _own_columns(source: Table) -> tuple[str, ...]:
     return tuple(name for name in source.columns if name not in (REJECT_REASON, REJECT_LINE))
 
 
-def _read(order: _Order, tally: _Tally, rejects: Rejects | None) -> Iterator[Arrival]:
+def _telling(tell: Callable[[Difference], None] | None) -> Callable[[Rejected], None]:
+    """What a dry run does with a refused row."""
+
+    def refused(reject: Rejected) -> None:
+        if tell is not None:
+            shown = reject.raw or " ".join(cell for cell in reject.cells if cell)
+            tell(Difference("rejected", shown[:100], why=reject.reason, line=reject.line))
+
+    return refused
+
+
+def _ask(mail_servers: DomainCheck, flags: FlagTally) -> None:
+    """Flags the people whose domain takes no mail."""
+    domains = flags.domains or {}
+    for domain, why in mail_servers.deaf(list(domains)).items():
+        flags.add("no_mail_server", f"{domain} ({why})", domains[domain])
+
+
+def _read(order: _Order, tally: _Tally, refused: Callable[[Rejected], None]) -> Iterator[Arrival]:
     """The people of the file; what can't be used is counted and written down."""
-    read = arrivals(order.mapping, status=order.status, empty_clears=order.empty_clears)
+    read = arrivals(
+        order.mapping,
+        status=order.status,
+        empty_clears=order.empty_clears,
+        types=order.types,
+        dates=order.dates,
+    )
+    see = tally.flags.see
     for row in order.source.rows:
         reason = row.fault
         if reason is None:
@@ -177,20 +236,33 @@ def _read(order: _Order, tally: _Tally, rejects: Rejects | None) -> Iterator[Arr
                 if is_blank(row.cells):
                     continue
                 reason = str(error)
+            except AmbiguousDateError as error:
+                raise _ambiguous(order, row.line, error) from error
             else:
                 tally.rows += 1
+                see(arrival.address)
                 yield arrival
                 continue
         tally.rows += 1
         tally.rejected += 1
         if len(tally.examples) < EXAMPLES:
             tally.examples += (Reject(row.line, reason),)
-        if rejects is not None:
-            rejects.add(_rejected(order.source, row, reason))
+        refused(_rejected(order.source, row, reason))
 
 
-def _rejected(source: Table, row: Row, reason: str) -> list[str]:
-    """The row in the input's own columns; what exceeds them stands behind reason and line."""
+def _ambiguous(order: _Order, line: int, error: AmbiguousDateError) -> InputError:
+    return InputError(
+        Fault(
+            f"A date has two meanings: {error}.",
+            file=order.source.file,
+            line=line,
+            hint="Say which it is: --dates dmy, or --dates mdy",
+        )
+    )
+
+
+def _rejected(source: Table, row: Row, reason: str) -> Rejected:
+    """The row in the input's own columns, and what exceeds them."""
     width = len(source.columns)
     cells = [*row.cells[:width], *[""] * (width - len(row.cells))]
     own = [
@@ -198,7 +270,7 @@ def _rejected(source: Table, row: Row, reason: str) -> list[str]:
         for name, cell in zip(source.columns, cells, strict=True)
         if name not in (REJECT_REASON, REJECT_LINE)
     ]
-    return [*own, reason, str(row.line), *row.cells[width:]]
+    return Rejected(own, reason, row.line, row.cells[width:], row.raw)
 
 
 def _slices(people_: Iterator[Arrival]) -> Iterator[list[Arrival]]:
@@ -207,20 +279,24 @@ def _slices(people_: Iterator[Arrival]) -> Iterator[list[Arrival]]:
 
 
 def _count(
-    order: _Order, staged: Arrivals, tally: _Tally, duplicates: int, db: Database, list_id: int
+    order: _Order,
+    staged: Arrivals,
+    tally: _Tally,
+    db: Database,
+    list_id: int,
+    tell: Callable[[Difference], None] | None,
 ) -> ImportReport:
     with db.read() as connection:
         wording = people.find_wording(connection, order.consent) if order.consent else None
     wording_id = (wording or NEW_WORDING) if order.consent else None
-    fates = staged.count(list_id, wording_id)
-    return _report(order, tally, fates, duplicates, batch=None, rejects_file=None)
+    fates = staged.count(list_id, wording_id, tell)
+    return _report(order, tally, fates, batch=None, rejects_file=None)
 
 
 def _write(
     order: _Order,
     staged: Arrivals,
     tally: _Tally,
-    duplicates: int,
     db: Database,
     rejects_file: str | None,
     progress: Callable[[str, int, int | None], None],
@@ -232,7 +308,7 @@ def _write(
         if list_id == NO_LIST:
             list_id = make_list(connection, order.list_name, at=order.at)
         people.declare_fields(connection, [name for name, _ in order.mapping.fields], order.at)
-        entry, begun = _begin(connection, order, tally, duplicates, list_id, rejects_file)
+        entry, begun = _begin(connection, order, tally, list_id, rejects_file)
     try:
         staged.merge(
             entry,
@@ -250,7 +326,6 @@ def _write(
         order,
         tally,
         Fates(batch.added, batch.updated, batch.unchanged, batch.suppressed),
-        duplicates,
         batch=begun.id,
         rejects_file=rejects_file,
         warnings=_warned(half_done, begun),
@@ -261,7 +336,6 @@ def _begin(
     connection: Connection,
     order: _Order,
     tally: _Tally,
-    duplicates: int,
     list_id: int,
     rejects_file: str | None,
 ) -> tuple[Entry, batches.Begun]:
@@ -276,7 +350,7 @@ def _begin(
             started_at=order.at,
             rows=tally.rows,
             rejected=tally.rejected,
-            duplicates=duplicates,
+            duplicates=tally.folded.rows,
             rejects_file=rejects_file or "",
         ),
     )
@@ -292,6 +366,16 @@ def _begin(
     return entry, begun
 
 
+def _variants(folded: Folded) -> tuple[str, ...]:
+    if not folded.variants:
+        return ()
+    shown = ", ".join(folded.examples)
+    return (
+        f"{folded.variants:,} rows spell an address that is there already with other capitals, and"
+        f" were taken as the same person: {shown}.",
+    )
+
+
 def _warned(half_done: Sequence[batches.HalfDone], begun: batches.Begun) -> tuple[str, ...]:
     return tuple(
         f"Import {half.id} ({half.file} into “{half.list}”) was stopped after {half.people:,}"
@@ -305,7 +389,6 @@ def _report(
     order: _Order,
     tally: _Tally,
     fates: Fates,
-    duplicates: int,
     *,
     batch: int | None,
     rejects_file: str | None,
@@ -321,7 +404,7 @@ def _report(
         unchanged=fates.unchanged,
         rejected=tally.rejected,
         suppressed=fates.suppressed,
-        duplicates=duplicates,
+        duplicates=tally.folded.rows,
         dry_run=batch is None,
         rejects_file=rejects_file,
         list=order.list_name,
@@ -329,7 +412,9 @@ def _report(
         fields=tuple(name for name, _ in order.mapping.fields),
         ignored=order.mapping.ignored,
         rejects=tally.examples,
+        flags=tally.flags.flags(),
+        form=source.form,
         delimiter=None if delimiter is None else DELIMITER_NAMES.get(delimiter, delimiter),
         encoding=source.encoding,
-        warnings=(*source.warnings, *warnings),
+        warnings=(*source.warnings, *_variants(tally.folded), *warnings),
     )

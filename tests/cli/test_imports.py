@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,84 @@ def test_an_undo_asks_and_knows_its_imports(workspace: Path) -> None:
     assert mailer(workspace, "imports", "show", "7").status == 4
     assert done(workspace, "imports", "show", "1")["state"] == "done"
     assert "changed 1 people" in mailer(workspace, "imports", "undo", "1", "--yes").err
+
+
+def test_a_dry_run_prints_the_difference_and_writes_nothing(workspace: Path) -> None:
+    first = "email,first_name\na@x.org,Ann\nb@x.org,Bob\ngone@x.org,Gus\n"
+    done(workspace, "import", write(workspace, "1.csv", first), "--list", "n", "--create-list")
+    done(workspace, "subscribers", "unsubscribe", "gone@x.org")
+    done(workspace, "suppressions", "add", "never@x.org")
+    file = write(
+        workspace,
+        "2.csv",
+        "email,first_name,status\na@x.org,Anne,\nb@x.org,Bob,bounced\nnew@gmial.com,Nora,\n"
+        "never@x.org,,\ngone@x.org,Gus,active\nbad,,\n",
+    )
+    before = (workspace / "data/mailer.db").read_bytes()
+
+    lines = mailer(workspace, "import", file, "--list", "n", "--dry-run", "--jsonl")
+    shown = mailer(workspace, "import", file, "--list", "n", "--dry-run")
+    document = done(workspace, "import", file, "--list", "n", "--dry-run")
+
+    told = [json.loads(line) for line in lines.out.splitlines()]
+    assert [(each["outcome"], each["address"], each["changes"], each["why"]) for each in told] == [
+        ("rejected", "bad", {}, "“bad” has no @."),
+        ("updated", "a@x.org", {"first_name": ["Ann", "Anne"]}, None),
+        ("updated", "b@x.org", {"status": ["active", "bounced"]}, None),
+        ("unchanged", "gone@x.org", {}, "stays unsubscribed"),
+        ("suppressed", "never@x.org", {}, "suppressed: operator"),
+        (
+            "added",
+            "new@gmial.com",
+            {"status": [None, "active"], "first_name": [None, "Nora"]},
+            None,
+        ),
+    ]
+    assert "updated: a@x.org first_name: Ann → Anne" in shown.out
+    assert "perhaps misspelt: 1, such as new@gmial.com (meant gmail.com?)" in shown.out
+    assert document["dry_run"] is True
+    assert len(document["sample"]) == len(told)
+    assert (workspace / "data/mailer.db").read_bytes() == before
+    assert not (workspace / "data/rejects").exists()
+
+
+def test_fields_are_declared_and_hold_their_cells(workspace: Path) -> None:
+    done(workspace, "fields", "add", "born", "--kind", "date")
+    done(workspace, "fields", "add", "points", "--kind", "number")
+    done(workspace, "fields", "add", "member", "--kind", "yesno")
+    done(workspace, "fields", "add", "colour", "--choice", "Red", "--choice", "Blue")
+    file = write(
+        workspace,
+        "people.csv",
+        "email;born;points;member;colour\na@x.org;24.12.1990;12,5;ja;red\nb@x.org;;;;green\n"
+        "c@x.org;;many;;\n",
+    )
+
+    report = done(workspace, "import", file, "--list", "n", "--create-list")
+
+    assert [each["reason"] for each in report["rejects"]] == [
+        "colour: “green” is none of Red, Blue.",
+        "points: “many” is not a number.",
+    ]
+    assert done(workspace, "subscribers", "show", "a@x.org")["fields"] == {
+        "born": "1990-12-24",
+        "points": 12.5,
+        "member": True,
+        "colour": "Red",
+    }
+    assert done(workspace, "fields", "add", "colour", "--choice", "Green")["misfits"] == 1
+    assert "born    date" in mailer(workspace, "fields", "show").out
+    assert mailer(workspace, "fields", "add", "list").status == 3
+
+
+def test_a_date_with_two_meanings_refuses_the_file(workspace: Path) -> None:
+    done(workspace, "fields", "add", "born", "--kind", "date")
+    file = write(workspace, "people.csv", "email,born\na@x.org,1/2/1990\n")
+
+    refused = mailer(workspace, "import", file, "--list", "n", "--create-list")
+    settled = done(workspace, "import", file, "--list", "n", "--create-list", "--dates", "mdy")
+
+    assert refused.status == 3
+    assert ":2: A date has two meanings: “1/2/1990” can be 1990-02-01 or 1990-01-02." in refused.err
+    assert settled["added"] == 1
+    assert done(workspace, "subscribers", "show", "a@x.org")["fields"] == {"born": "1990-01-02"}

@@ -62,7 +62,7 @@ class Lists(RuleBasedStateMachine):
 
         with arriving(self.db) as staged:
             staged.load([arrival(key, rank, ceiling, told) for key, rank, ceiling, told in rows])
-            doubles = staged.settle()
+            doubles = staged.settle().rows
             counted = staged.count(self.list, None)
             fates = staged.merge(Entry(self.list, "import", "f", THEN))
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from mailer.contacts.table import read_csv
 from mailer.errors import BusyError, InputError, NotFoundError, StoppedError
 from mailer.model.words import STATUS_RANK, SubscriptionStatus
+from mailer.ports import Rejected
 from mailer.store import arrivals, batches
 from mailer.store.database import Database
 from mailer.usecases.import_contacts import ImportReport, import_contacts
@@ -31,11 +32,11 @@ class Basket:
     rows: list[list[str]] = field(default_factory=list)
     finished: bool = False
 
-    def begin(self, columns: Sequence[str]) -> None:
-        self.columns = columns
+    def begin(self, columns: Sequence[str], form: str, delimiter: str | None) -> None:
+        self.columns = (*columns, "mailer_reason", "mailer_line")
 
-    def add(self, cells: Sequence[str]) -> None:
-        self.rows.append(list(cells))
+    def add(self, reject: Rejected) -> None:
+        self.rows.append([*reject.cells, reject.reason, str(reject.line), *reject.beyond])
 
     def finish(self) -> str | None:
         self.finished = True
