@@ -6,12 +6,12 @@ What moves people by the thousand stands in ``arrivals.py``; what a reader's own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
+from sqlalchemy import JSON, Connection, Row, bindparam, func, insert, select, text, update
 from sqlmodel import col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
