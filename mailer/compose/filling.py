@@ -38,7 +38,8 @@ class Filler:
         self.layout = issue.layout
         self.lifter = issue.lifter
         self.faults = faults
-        self.markdown = Markdown(issue.front.lang, self.lifter, faults)
+        front = issue.front
+        self.markdown = Markdown(front.lang, self.lifter, faults, direction=front.dir)
         self.references = References()
         self.options = OptionReader(
             self.markdown, self.lifter, self.references, gallery, faults, issue.front.lang

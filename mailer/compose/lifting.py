@@ -79,6 +79,18 @@ class Lifter:
             text,
         )
 
+    def hollow(self, text: str, filler: str) -> str:
+        """Returns a text of the same length in which tags are filled up with one character."""
+        if self.prefix not in text:
+            return text
+
+        def fill(found: re.Match[str]) -> str:
+            slot = self.slots.get(found.group())
+            tag = slot is not None and slot.kind is SlotKind.tag
+            return filler * len(found.group()) if tag else found.group()
+
+        return self._pattern.sub(fill, text)
+
     def only_tags(self, line: str) -> list[Slot]:
         """Returns the tags of a line that holds nothing else, or an empty list."""
         if self.prefix not in line or self.bare(line, value="x").strip():

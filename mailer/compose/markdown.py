@@ -1,28 +1,32 @@
 """Turns Markdown into tokens, and the tokens into the HTML of a mail.
 
-CommonMark with tables and strikethrough. HTML in the source is text, not markup, and the output
-is well-formed XML, because MJML's parser takes nothing less.
+CommonMark with tables, strikethrough and footnotes. HTML in the source is text, not markup, and
+the output is well-formed XML, because MJML's parser takes nothing less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
+from mdit_py_plugins.footnote import footnote_plugin
 
+from mailer.compose import typography
 from mailer.compose.directives import Body
+from mailer.compose.footnotes import MISSING_NOTE, add_note_rules, number_notes
+from mailer.compose.isolating import isolated
 from mailer.compose.joining import SLOT_TAGS, join_lists
 from mailer.compose.lifting import Lifter, check_nesting
 from mailer.compose.links import trouble_with
 from mailer.errors import Fault
 from mailer.model.words import Slot, SlotKind
 
-_QUOTES = {"en": "“”‘’"}  # languages whose typographer is on
-_MOST_QUOTES = 2_000  # its time grows with the square of their number
 _DEEPEST = 19  # blocks; from 20 on the parser drops what is inside. A list's item counts, too
 _DEEPEST_INLINE = 50  # emphasis and links; what reads their HTML again recurses
 
@@ -38,25 +42,44 @@ class Parsed:
 class Markdown:
     """The Markdown of one issue: its language, and its lifted expressions."""
 
-    def __init__(self, language: str, lifter: Lifter, faults: list[Fault]) -> None:
+    def __init__(
+        self, language: str, lifter: Lifter, faults: list[Fault], *, direction: str = "ltr"
+    ) -> None:
         self.lifter = lifter
         self.faults = faults
         self.left_open: list[Slot] = []  # by the plain Markdown so far
-        self._engine = _engine(language.split("-")[0].lower())
+        self.notes = 0  # footnotes so far: they are numbered through the issue
+        self.language = language
+        self._engine = _engine(language.lower(), direction)
+
+    @contextmanager
+    def speaking(self, language: str, direction: str) -> Iterator[None]:
+        """Sets one block in a language and direction of its own."""
+        before = self.language, self._engine
+        self.language, self._engine = language, _engine(language.lower(), direction)
+        try:
+            yield
+        finally:
+            self.language, self._engine = before
+
+    def line(self, text: str) -> str:
+        """Sets a line of plain text, such as a caption's credit."""
+        return typography.typeset(text, self.language, self.lifter)
 
     def parse(self, body: Body, *, on_open: str = "") -> Parsed:
         """Parses blocks, and reports links and tags that can't stand where they stand.
 
         ``on_open`` is the remedy for a tag that stands between blocks and does not close.
         """
-        quotes = body.text.count('"') + body.text.count("'")
-        engine = self._engine if quotes <= _MOST_QUOTES else _engine("")
-        tokens = engine.parse(body.text, {"lifter": self.lifter})
+        env: dict[str, Any] = {"lifter": self.lifter}
+        tokens = self._engine.parse(body.text, env)
         deep = _too_deep(tokens)
         if deep is not None:
             self._refuse_depth(body.line(deep))
             return Parsed((), body)
         join_lists(tokens)
+        self._unused_notes(env, body)
+        self.notes += number_notes(tokens, self.notes)
         parsed = Parsed(tuple(tokens), body)
         _Judge(self, body, on_open).blocks(tokens)
         return parsed
@@ -70,6 +93,20 @@ class Markdown:
             tokens = self._engine.parseInline("", {})
         _Judge(self, body, "").inline(tokens[0].children or [], place)
         return Parsed(tuple(tokens), body)
+
+    def _unused_notes(self, env: Mapping[str, Any], body: Body) -> None:
+        """Reports each footnote that nothing in the text leads to."""
+        for label, number in env.get("footnotes", {}).get("refs", {}).items():
+            if number >= 0:
+                continue
+            start = f"[^{label[1:]}]:"
+            rows = body.text.split("\n")
+            offset = next((n for n, row in enumerate(rows) if row.lstrip().startswith(start)), 0)
+            message = f"Nothing in the text leads to the footnote `{label[1:41]}`."
+            hint = f"Write `[^{label[1:41]}]` where it belongs, in the same block."
+            self.faults.append(
+                Fault(message, self.lifter.where, body.line(offset), hint, rule="footnotes")
+            )
 
     def _refuse_depth(self, line: int) -> None:
         self.faults.append(
@@ -92,24 +129,28 @@ class Markdown:
 
     def html_of(self, tokens: Sequence[Token]) -> str:
         """Returns the HTML of some tokens of a parsed body."""
-        return str(self._engine.renderer.render(list(tokens), self._engine.options, {})).strip()
+        return str(
+            self._engine.renderer.render(
+                list(tokens), self._engine.options, {"lifter": self.lifter}
+            )
+        ).strip()
 
 
-@lru_cache(maxsize=8)
-def _engine(language: str) -> MarkdownIt:
-    typographer = language in _QUOTES
-    engine = MarkdownIt(
-        "commonmark",
-        {
-            "html": False,
-            "xhtmlOut": True,
-            "typographer": typographer,
-            "quotes": _QUOTES.get(language, "“”‘’"),
-        },
-    )
+@lru_cache(maxsize=32)
+def _engine(language: str, direction: str) -> MarkdownIt:
+    engine = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True})
     engine.enable(["table", "strikethrough"])
-    if typographer:
-        engine.enable(["smartquotes", "replacements"])
+    footnote_plugin(engine, inline=False)
+    if typography.speaks(language):
+        engine.core.ruler.before("text_join", "typography", typography.rule(language))
+    add_note_rules(engine)
+
+    def render_text(
+        renderer: object, tokens: Sequence[Token], index: int, options: object, env: Any
+    ) -> str:
+        return isolated(tokens[index].content, direction, env.get("lifter"))
+
+    engine.add_render_rule("text", render_text)
     # Every address becomes a link token, so that a bad one is reported and not left as text.
     engine.validateLink = lambda url: True  # type: ignore[method-assign]  # its documented hook
     engine.block.ruler.before(
@@ -236,6 +277,12 @@ class _Judge:
                 check_nesting(levels.pop(), self.faults, place="the link or emphasis")
             elif token.content:
                 levels[-1].extend(self.lifter.tags(token.content))
+                if token.type == "text" and (missing := MISSING_NOTE.search(token.content)):
+                    self._fault(
+                        f"The footnote `{missing[1][:40]}` has no text.",
+                        line,
+                        f"Write a line `[^{missing[1][:40]}]: …` in the same block.",
+                    )
         check_nesting(levels[0], self.faults, place=place)
 
     def _link(self, token: Token, line: int) -> None:

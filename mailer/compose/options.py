@@ -204,7 +204,7 @@ class OptionReader:
             values.both(name, self._when(wanted, value, line))
         else:
             check_nesting(self.lifter.tags(value), self.faults, place=f"the option `{name}`")
-            values.both(name, value)
+            values.both(name, self.markdown.line(value) if wanted.type == "text" else value)
             if wanted.type == "url" and (trouble := trouble_with_lifted(value, self.lifter)):
                 self._fault(trouble, line, "Write the whole address, with https:// in front.")
 

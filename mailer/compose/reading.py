@@ -11,6 +11,7 @@ from mailer.compose.layout import Layout
 from mailer.compose.lifting import Lifted, Lifter, check_nesting, choose_prefix
 from mailer.compose.snippets import Origins, ReadSnippet, expand, no_snippets
 from mailer.compose.source import Front, clean, read_front, split
+from mailer.compose.typography import typeset
 from mailer.errors import Fault, InputError
 
 
@@ -121,7 +122,12 @@ def read_issue(
         faults += (each if each.file else replace(each, file=where, line=line) for each in unloaded)
         raise InputError(origins.placed(each) for each in faults)
     front = replace(
-        front, sender=front.sender or brand.sender, reply_to=front.reply_to or brand.reply_to
+        front,
+        subject=typeset(front.subject, front.lang, lifter),
+        preheader=typeset(front.preheader, front.lang, lifter),
+        title=typeset(front.title, front.lang),
+        sender=front.sender or brand.sender,
+        reply_to=front.reply_to or brand.reply_to,
     )
     return Issue(front, parts, lifter, chosen, text, origins)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
+from mailer.compose.footnotes import NOTE, raised
 from mailer.compose.joining import SLOT_TAGS
 from mailer.compose.markdown import Parsed
 from mailer.compose.wrapping import WIDTH, columns, wrapped
@@ -166,6 +167,8 @@ def _inline(nodes: Iterable[SyntaxTreeNode], references: References) -> str:
 def _inline_one(node: SyntaxTreeNode, references: References) -> str:
     if node.type in ("text", "code_inline"):
         return node.content
+    if node.type == NOTE:
+        return raised(node.meta)
     if node.type == "softbreak":
         return " "
     if node.type == "hardbreak":

@@ -24,6 +24,8 @@ def sides(composed: Composed) -> list[list[str]]:
     assert body is not None
     shown: list[list[str]] = []
     for element in body.iter(etree.Element):
+        if element.tag == "bdi":  # what keeps its own direction
+            continue
         style = CONSTANT.sub("direction", str(element.get("style") or ""))
         rules = {each.strip().replace(" ", "") for each in style.split(";")}
         rules = {each for each in rules if not each.startswith(LATIN)}

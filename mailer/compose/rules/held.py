@@ -15,6 +15,7 @@ declare(
 )
 declare("layout", Family.writing, _ERROR, "A layout with a mistake would spoil every mail.")
 declare("pictures", Family.writing, _ERROR, "A picture must be there, and of a kind to be shown.")
+declare("footnotes", Family.writing, _ERROR, "A footnote has a mark in the text, and a text.")
 declare("include", Family.writing, _ERROR, "A snippet must be there, and must not hold itself.")
 declare("links", Family.writing, _ERROR, "In a mail, only a whole address leads somewhere.")
 declare(
