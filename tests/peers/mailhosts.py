@@ -86,12 +86,14 @@ smtputf8_enable = yes
 message_size_limit = 1000000
 line_length_limit = 1000
 
+smtpd_sasl_local_domain = strict.example.net
 smtpd_tls_chain_files = {key}, {chain}
 tls_random_source = dev:/dev/urandom
 """
 _MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd -o cleanup_service_name=strict
 127.0.0.1:{tls_port} inet n - n - - smtpd -o smtpd_tls_security_level=encrypt
+{logins}
 cleanup unix n - n - 0 cleanup
 strict unix n - n - 0 cleanup -o strict_7bit_headers=yes -o strict_8bitmime_body=yes
 qmgr unix n - n 300 1 qmgr
@@ -108,6 +110,20 @@ virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 """
+
+
+_LOGIN = """\
+127.0.0.1:{port} inet n - n - - smtpd -o smtpd_tls_security_level=encrypt
+  -o smtpd_sasl_auth_enable=yes -o smtpd_sasl_mechanism_filter={way}
+  -o {{ smtpd_sender_restrictions = permit_sasl_authenticated, reject }}
+"""
+_SASL = """\
+pwcheck_method: auxprop
+auxprop_plugin: sasldb
+sasldb_path: {folder}/db
+mech_list: SCRAM-SHA-256 PLAIN LOGIN
+"""
+LOGIN = ("news", "dürüm, =1")
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,7 @@ class Mailhost:
     tls_port: int  # takes that, and nothing before STARTTLS
     certificate: Certificate
     folder: Path
+    login_ports: Mapping[str, int]  # mechanism → port that takes nobody but LOGIN, by it alone
 
     @property
     def log(self) -> str:
@@ -156,14 +173,23 @@ class Mailhost:
 
 
 @contextmanager
-def hosting(refusals: Mapping[str, str]) -> Iterator[Mailhost]:
-    """Runs Postfix while the block runs; ``refusals``: what is said for a recipient."""
+def hosting(refusals: Mapping[str, str], *, logins: bool = False) -> Iterator[Mailhost]:
+    """Runs Postfix while the block runs; ``refusals``: what is said for a recipient.
+
+    With ``logins`` it also has ports where LOGIN must sign in; its passwords are Cyrus SASL's.
+    """
+    if logins:
+        postfix("saslpasswd2")
     master = postfix("master")
     if os.geteuid() != 0:
         pytest.skip("A whole Postfix runs as root only; ./scripts/peers installs it for root")
     with open_folder("postfix") as folder:
         host = Mailhost(
-            free_port(), free_port(), make_certificate(folder, "localhost", "127.0.0.1"), folder
+            free_port(),
+            free_port(),
+            make_certificate(folder, "localhost", "127.0.0.1"),
+            folder,
+            {way: free_port() for way in ("scram-sha-256", "plain", "login")} if logins else {},
         )
         _furnish(host, refusals)
         process = subprocess.Popen(
@@ -200,7 +226,12 @@ def _furnish(host: Mailhost, refusals: Mapping[str, str]) -> None:
     for name, owner in (("data", OWNER), ("box", NOBODY), ("etc", "root")):
         (folder / name).mkdir()
         shutil.chown(folder / name, owner)
+    if host.login_ports:
+        _furnish_logins(folder / "etc/sasl")
     words = {
+        "logins": "".join(
+            _LOGIN.format(port=port, way=way) for way, port in host.login_ports.items()
+        ),
         "folder": folder,
         "postfix": POSTFIX,
         "owner": OWNER,
@@ -214,6 +245,22 @@ def _furnish(host: Mailhost, refusals: Mapping[str, str]) -> None:
     }
     (folder / "etc/main.cf").write_text(_MAIN.format(**words), "utf-8")
     (folder / "etc/master.cf").write_text(_MASTER.format(**words), "utf-8")
+
+
+def _furnish_logins(folder: Path) -> None:
+    """Debian's Postfix looks for SASL's own settings beside its own, and nowhere else."""
+    folder.mkdir()
+    (folder / "smtpd.conf").write_text(_SASL.format(folder=folder), "utf-8")
+    name, password = LOGIN
+    realm = ["-u", "strict.example.net"]
+    subprocess.run(
+        [postfix("saslpasswd2"), "-c", "-p", "-f", str(folder / "db"), *realm, name],
+        input=password.encode(),
+        check=True,
+        timeout=20,
+    )
+    for path in (folder, *folder.iterdir()):
+        shutil.chown(path, OWNER)
 
 
 def _read(data: bytes) -> Delivered:
