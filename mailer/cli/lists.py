@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -160,3 +161,67 @@ def archive_list(
         found = archive(name, db=mailer.db, clock=mailer.clock, back=back)
     if not screen.result(found):
         screen.say(f"“{found.name}” is {'back in use' if back else 'archived'}.")
+
+
+@lists.command("ask-again")
+def ask_again(
+    name: Name,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day on which silence becomes a no."),
+    ] = None,
+    stop: Annotated[bool, typer.Option("--stop", help="Ask nobody any more.")] = False,
+) -> None:
+    """Ask a list's people whether they still want it; without a date, how they have answered."""
+    from mailer.usecases.ask_again import ask_again as ask
+
+    with screen.opened() as mailer:
+        asked = ask(
+            name,
+            until=until.astimezone() if until else None,
+            db=mailer.db,
+            clock=mailer.clock,
+            stop=stop,
+        )
+    if screen.result(asked):
+        return
+    if asked.until is None:
+        screen.say(f"The people of “{asked.list}” are not asked.")
+        return
+    screen.say(f"The people of “{asked.list}” may answer until {screen.instant(asked.until)}.")
+    words = ("campaigns", "reconfirmed", "silent", "not_asked")
+    screen.table([(word.replace("_", " "), getattr(asked, word)) for word in words])
+    if not asked.campaigns:
+        screen.say("Next: write an issue with {{ reconfirm_url }} in it, plan it and send it.")
+    else:
+        screen.say(f"Then: mailer lists drop-silent {asked.list}")
+
+
+@lists.command("drop-silent")
+def drop_silent(
+    name: Name,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell how many.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Unsubscribe who was asked again and said nothing, once the day has come."""
+    from mailer.usecases.drop_silent import drop_silent as drop
+
+    with screen.opened() as mailer:
+        ports: dict[str, Any] = {"db": mailer.db, "clock": mailer.clock}
+        if not dry_run:
+            silent = drop(name, **ports, dry_run=True).dropped
+            screen.confirm(
+                f"Unsubscribe {silent:,} people from “{name}”? Type their number:",
+                answer=str(silent),
+                yes=yes,
+            )
+        done = drop(name, **ports, dry_run=dry_run)
+    if not screen.result(done):
+        would = "would be dropped" if dry_run else "dropped"
+        screen.table(
+            [
+                (would, done.dropped),
+                ("reconfirmed", done.reconfirmed),
+                ("not asked", done.not_asked),
+            ]
+        )

@@ -53,6 +53,7 @@ __all__ = ["Brand", "Composed", "Front", "Variants", "compose_issue"]
 BUILT_IN = (
     "unsubscribe_url",
     "preferences_url",
+    "reconfirm_url",
     "web_url",
     "web_home",
     "email",

@@ -24,6 +24,7 @@ RESERVED = frozenset(
         "campaign",
         "unsubscribe_url",
         "preferences_url",
+        "reconfirm_url",
         "web_url",
         "web_home",
         "true",

@@ -211,6 +211,7 @@ class CompiledMessage:
             "email": person.email or person.to,
             "unsubscribe_url": person.unsubscribe_url,
             "preferences_url": person.preferences_url,
+            "reconfirm_url": person.reconfirm_url,
         }
 
     def _program(

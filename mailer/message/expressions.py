@@ -21,7 +21,7 @@ from mailer.model.words import Slot, SlotKind
 # Of the built-in names, what the web version knows as well. ``web_home`` is the web version's
 # address without a language: layouts write the addresses of the other languages with it.
 PUBLIC = frozenset({"list", "campaign", "web_url", "web_home"})
-BUILT_IN = PUBLIC | {"email", "unsubscribe_url", "preferences_url"}
+BUILT_IN = PUBLIC | {"email", "unsubscribe_url", "preferences_url", "reconfirm_url"}
 RESERVED = frozenset({"self", "super", "caller", "loop"})  # names of Jinja2's own machinery
 LONGEST = 1000  # characters of one expression
 DEEPEST = 40  # operators and filters that act on one another

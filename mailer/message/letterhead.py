@@ -55,6 +55,7 @@ class PersonHeaders:
     date: str
     unsubscribe_url: str = ""
     preferences_url: str = ""
+    reconfirm_url: str = ""
     unsubscribe_mailto: str = ""  # mailto:…, optional
     email: str = ""
 
@@ -66,6 +67,7 @@ STAND_IN = PersonHeaders(
     date="Thu, 01 Jan 1970 00:00:00 +0000",
     unsubscribe_url="https://example.org/u/0",
     preferences_url="https://example.org/p/0",
+    reconfirm_url="https://example.org/c/0",
     unsubscribe_mailto="mailto:leave@example.org",
 )
 

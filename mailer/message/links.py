@@ -46,6 +46,7 @@ class Purpose(Enum):
     test = 5
     probe = 6
     message = 7  # the left side of a Message-ID
+    reconfirm = 8  # says yes once more to a list that asks again
 
 
 # An unsubscribe link never expires; a link in a test copy always does.

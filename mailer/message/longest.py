@@ -43,6 +43,7 @@ def longest_reader(site_url: str) -> PersonHeaders:
         date=STAND_IN.date,
         unsubscribe_url=f"{site_url}/u/{_TOKEN}",
         preferences_url=f"{site_url}/p/{_TOKEN}",
+        reconfirm_url=f"{site_url}/c/{_TOKEN}",
         email=address,
     )
 
@@ -75,6 +76,7 @@ def widths(
         "email": person.email or person.to,
         "unsubscribe_url": person.unsubscribe_url,
         "preferences_url": person.preferences_url,
+        "reconfirm_url": person.reconfirm_url,
     }
     rendered = program.render(names, []).split(_APART)
     sizes: dict[str, int] = {}

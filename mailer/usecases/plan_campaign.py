@@ -21,7 +21,7 @@ from mailer.message.headers import feedback_words
 from mailer.message.keys import aligned
 from mailer.message.links import KeyRing
 from mailer.message.mailbox import HeaderError, Mailbox, encode_domain, parse_mailbox
-from mailer.model.words import FieldKind
+from mailer.model.words import FieldKind, Rendition
 from mailer.ports import Clock, Folder
 from mailer.store import people, planning, runs
 from mailer.store.database import Database
@@ -136,6 +136,7 @@ def plan_campaign(
             "dkim": sending.signing.freeze() if sending.signing else None,
             "files": files,
             "default_layout": brand.layout,
+            "asks_again": any(_asks_again(each.rendition) for each in report.variants),
             "sources": sources(issue),
             "variants": [
                 {"language": each.offered.tag, "subject": each.subject, "from": str(each.sender)}
@@ -180,6 +181,11 @@ def plan_campaign(
         [*report.warnings, *_unaligned(sending, letters)],
         selected.doubts,
     )
+
+
+def _asks_again(rendition: Rendition) -> bool:
+    """Whether a letter has the link by which a reader says yes once more."""
+    return any("reconfirm_url" in slot.source for slot in rendition.slots)
 
 
 @dataclass(frozen=True, slots=True)

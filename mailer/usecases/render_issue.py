@@ -100,6 +100,7 @@ def _rendered(
         date=format_date(clock.now()),
         unsubscribe_url=f"{brand.site_url}/u/preview",
         preferences_url=f"{brand.site_url}/p/preview",
+        reconfirm_url=f"{brand.site_url}/c/preview",
         email=address,
     )
     parts = compiled.parts(values, headers)

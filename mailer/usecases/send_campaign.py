@@ -216,6 +216,7 @@ class Letters:
         self._tokens = Tokens(keys, campaign.id, frozen["key_id"])
         self._site: str = frozen["site_url"]
         self._return_path: str = frozen["return_path"]
+        self._asks_again: bool = frozen.get("asks_again", False)
         self._domain: str = frozen["message_id_domain"]
         self._date: tuple[int, str] = (-1, "")
         self._signers: dict[int, Signer] = {}
@@ -249,12 +250,19 @@ class Letters:
                 date=self._date_of(row.first_at),
                 unsubscribe_url=f"{self._site}/u/{tokens.link(Purpose.unsubscribe, person)}",
                 preferences_url=f"{self._site}/p/{tokens.link(Purpose.preferences, person)}",
+                reconfirm_url=self._reconfirm_url(person),
                 email=row.address,
             ),
         )
         if not self._signers:
             return message
         return self._signers[row.variant_id].sign(message, row.first_at // 1000)
+
+    def _reconfirm_url(self, person: int) -> str:
+        """Only where the letter has it: a tag takes time, and most letters do not ask again."""
+        if not self._asks_again:
+            return ""
+        return f"{self._site}/c/{self._tokens.link(Purpose.reconfirm, person)}"
 
     def _date_of(self, first_at: int) -> str:
         """The first claim's time; the same text serves everybody claimed in that second."""

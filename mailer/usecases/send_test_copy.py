@@ -216,6 +216,7 @@ class _Post:
             raise InputError(faults)
         unsubscribe = make(self.keys, Purpose.unsubscribe, self.campaign_id, NOBODY)
         preferences = make(self.keys, Purpose.preferences, self.campaign_id, NOBODY)
+        reconfirm = make(self.keys, Purpose.reconfirm, self.campaign_id, NOBODY)
         sender = self.return_path.replace("+{token}", "").replace("{token}", "test")
         copies = [(letter, address) for letter in letters for address in addresses]
         outgoing = []
@@ -226,6 +227,7 @@ class _Post:
                 date=format_date(clock.now()),
                 unsubscribe_url=f"{self.site_url}/u/{unsubscribe}",
                 preferences_url=f"{self.site_url}/p/{preferences}",
+                reconfirm_url=f"{self.site_url}/c/{reconfirm}",
                 email=address,
             )
             outgoing.append(

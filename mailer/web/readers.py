@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from mailer.errors import StoppedError
 from mailer.usecases.change_preferences import Choice, change_preferences
+from mailer.usecases.reconfirm_reader import reconfirm_reader, show_reconfirm
 from mailer.usecases.show_preferences import PreferencesView, show_preferences
 from mailer.usecases.show_unsubscribe import Position, show_unsubscribe
 from mailer.usecases.unsubscribe_reader import Step, unsubscribe_reader
@@ -45,6 +46,7 @@ class ReaderPages:
         return (
             Route(prefix + "/u/{token}", self.unsubscribe, methods=["GET", "POST"]),
             Route(prefix + "/p/{token}", self.preferences, methods=["GET", "POST"]),
+            Route(prefix + "/c/{token}", self.reconfirm, methods=["GET", "POST"]),
         )
 
     async def unsubscribe(self, request: Request) -> Response:
@@ -56,6 +58,25 @@ class ReaderPages:
         if request.method == "POST":
             return await self._change(request)
         return await self._preferences_page(request)
+
+    async def reconfirm(self, request: Request) -> Response:
+        """Says yes once more. A one-click POST of a mail program is no yes: the form has a word."""
+        token = request.path_params["token"]
+        ports: dict[str, Any] = {
+            "keys": self._keys,
+            "db": self._mailer.db,
+            "clock": self._mailer.clock,
+        }
+        if request.method == "POST":
+            if (await read_form(request))["action"] != "yes":
+                raise HTTPException(400)
+            ip = request.client.host if request.client else None
+            program = request.headers.get("user-agent")
+            await _durable(reconfirm_reader(token, ip=ip, user_agent=program, **ports))
+            return back(request, done="yes")
+        view = await run_in_threadpool(show_reconfirm, token, **ports)
+        language = self._pages.language(request, view.language)
+        return self._pages.page("reconfirm", language, view=view)
 
     async def _unsubscribe_page(self, request: Request) -> Response:
         view = await run_in_threadpool(

@@ -18,6 +18,7 @@ def test_no_looking_changes_the_database(site: Site, story: Story, method: str) 
     paths = [
         story.unsubscribe,
         story.preferences,
+        f"/c/{site.token(Purpose.reconfirm, story.campaign.id, story.anna)}",
         stranger,
         f"/w/{story.campaign.web_key}",
         f"/w/{story.campaign.web_key}/en",

@@ -10,7 +10,8 @@ from mailer.compose.rules.view import View
 from mailer.model.words import Slot, SlotKind
 
 PERSONAL, ERROR, WARNING = Family.personal, Severity.error, Severity.warning
-_OWN_URL = ("unsubscribe_url", "preferences_url", "email")  # one reader's: never on the web
+# One reader's: never on the web.
+_OWN_URL = ("unsubscribe_url", "preferences_url", "reconfirm_url", "email")
 _BUILT_IN = {*_OWN_URL, "web_url", "web_home", "list", "campaign"}
 _DEFAULT = re.compile(r"\|\s*default(?:_web)?\b")
 _LOOP = re.compile(r"for\s+(\w+)\s+in\b")
