@@ -40,6 +40,7 @@ from mailer.compose.options import Gallery, Shown
 from mailer.compose.reading import ALONE, NOBODY, Brand, Issue, Variants, read_issue
 from mailer.compose.snippets import Origins, ReadSnippet, no_snippets
 from mailer.compose.source import Front
+from mailer.compose.speech import Speech, other_defaults, put_back, taken_out, turned
 from mailer.compose.templates import MARKED, MARKUP, TEXT, Source
 from mailer.compose.text import tidy
 from mailer.compose.web import web_version
@@ -149,6 +150,8 @@ class _Renderer:
         self.gallery = gallery
         self.others = others
         self.line = 0  # of the block that is being written
+        self.markers: dict[str, Speech] = {}  # the comments around blocks in another language
+        self.defaults: dict[Speech, dict[str, dict[str, str]]] = {}
         self.host = urlsplit(brand.site_url).hostname or ""
         self.built_in = {
             name: self.lifter.take(SlotKind.value, name, 0, file=self.layout.document.file)
@@ -205,6 +208,8 @@ class _Renderer:
         pieces: list[str] = []
         for one in filled:
             piece = self._piece(one, how)
+            if one.speech is not None:
+                piece = self._spoken(piece, one.speech)
             if one.when is not None:
                 piece = f"<!--{one.when[0].sentinel}-->{piece}<!--{one.when[1].sentinel}-->"
             pieces.append(piece)
@@ -218,10 +223,30 @@ class _Renderer:
         }
         return templates.render(self.layout.document, how, values)
 
+    def _common(self, speech: Speech | None) -> dict[str, Any]:
+        """What every template sees; to a block with its own language the issue speaks that."""
+        if speech is None:
+            return self.common
+        issue = {**self.common["issue"], "lang": speech.lang, "dir": speech.dir}
+        return {**self.common, "issue": issue, "w": self.layout.words(speech.lang)}
+
+    def _spoken(self, piece: str, speech: Speech) -> str:
+        """Returns a block's MJML in its own direction, between comments that name it."""
+        if speech not in self.defaults:
+            bare = {"blocks": "", "style_css": "", "media_css": ""}
+            ours, theirs = (
+                self.layout.templates.render(self.layout.document, MARKUP, {**each, **bare})
+                for each in (self.common, self._common(speech))
+            )
+            self.defaults[speech] = other_defaults(ours, theirs)
+        marker = f"{self.lifter.prefix}speech{len(self.markers) + 1}"
+        self.markers[marker] = speech
+        return f"<!--{marker}-->{turned(piece, self.defaults[speech])}<!--/{marker}-->"
+
     def _piece(self, one: Filled, how: str, around: Mapping[str, Any] | None = None) -> str:
         """Returns one block's template filled in, what it holds first."""
         own = one.values.text if how == TEXT else one.values.markup
-        values = {**self.common, "outer": None, **own, **(around or {})}
+        values = {**self._common(one.speech), "outer": None, **own, **(around or {})}
         held = []
         for position, child in enumerate(one.children):
             where = {"outer": values, "position": position, "count": len(one.children)}
@@ -260,10 +285,10 @@ class _Renderer:
                 Fault(f"The calendar can't take this: {error}.", where, line)
             ) from error
 
-    def _css(self, source: Source, *, inlined: bool) -> str:
+    def _css(self, source: Source, *, inlined: bool, speech: Speech | None = None) -> str:
         """Returns a style sheet with its tokens filled in; raises InputError with the line."""
         templates = self.layout.templates
-        css = templates.render(source, TEXT, self.common)
+        css = templates.render(source, TEXT, self._common(speech))
         troubles = troubles_of(css, inlined=inlined)
         if troubles:
             text, places = templates.unmark(templates.render(source, MARKED, self.common))
@@ -323,11 +348,17 @@ class _Renderer:
 
     def _root(self, markup: str) -> etree._Element:
         root = parse(run_engine(markup))
+        spoken = taken_out(root, self.markers) if self.markers else []
         inline_styles(root)
+        put_back(spoken, self._style_of)
         return root
 
+    def _style_of(self, speech: Speech) -> str:
+        sheets = (self._css(each, inlined=True, speech=speech) for each in self.layout.style_css)
+        return "\n".join(sheets)
+
     def _ours(self, comment: str) -> bool:
-        return comment in self.lifter.slots
+        return comment in self.lifter.slots or comment.removeprefix("/") in self.markers
 
     def _check_conditions(self, filled: list[Filled], found: Inspection) -> None:
         """Refuses a condition where the engine would break it: inside of mj-wrapper."""

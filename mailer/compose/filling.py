@@ -9,10 +9,12 @@ from markupsafe import Markup
 from mailer.compose.block_kinds import BlockKind
 from mailer.compose.directives import Block, Body
 from mailer.compose.items import NotAList, items_of
+from mailer.compose.languages import WELL_FORMED, direction
 from mailer.compose.markdown import Markdown
 from mailer.compose.names import did_you_mean
 from mailer.compose.options import Gallery, OptionReader, Values
 from mailer.compose.reading import Issue
+from mailer.compose.speech import Speech
 from mailer.compose.tables import table_of
 from mailer.compose.text import References, text_of
 from mailer.errors import Fault, InputError
@@ -28,6 +30,7 @@ class Filled:
     when: tuple[Slot, Slot] | None
     children: tuple[Filled, ...] = ()
     line: int = 0  # where the author wrote it
+    speech: Speech | None = None  # its own language and direction, if not the issue's
 
 
 class Filler:
@@ -40,6 +43,7 @@ class Filler:
         self.faults = faults
         front = issue.front
         self.markdown = Markdown(front.lang, self.lifter, faults, direction=front.dir)
+        self.speech: Speech | None = None  # of the block that is being filled
         self.references = References()
         self.options = OptionReader(
             self.markdown, self.lifter, self.references, gallery, faults, issue.front.lang
@@ -69,6 +73,18 @@ class Filler:
         kind = self._kind(block.name, block.line)
         if kind is None or not self._placed(block, kind, outer):
             return None
+        if outer is not None:
+            return self._filled(block, kind, outer)
+        front = self.issue.front
+        self.speech = self._speech(block)
+        spoken = self.speech or Speech(front.lang, front.dir)
+        self.options.language = spoken.lang
+        with self.markdown.speaking(spoken.lang, spoken.dir):
+            done = self._filled(block, kind, None)
+        self.speech, self.options.language = None, front.lang
+        return done
+
+    def _filled(self, block: Block, kind: BlockKind, outer: BlockKind | None) -> Filled:
         values = self.options.read(block, kind)
         children: tuple[Filled, ...] = ()
         if kind.body == "blocks":
@@ -90,7 +106,7 @@ class Filler:
                 "Put the text outside of it, into a block of its own.",
             )
         values.text["references"] = self.references.take(for_all=block.options.get("when") is None)
-        return Filled(kind, values, self._when(block, outer), children, block.line)
+        return Filled(kind, values, self._when(block, outer), children, block.line, self.speech)
 
     def _kind(self, name: str, line: int) -> BlockKind | None:
         if name not in self.layout.blocks:
@@ -178,6 +194,24 @@ class Filler:
         opens = self.lifter.take(SlotKind.tag, f"if {condition}", option.line)
         closes = self.lifter.take(SlotKind.tag, "endif", option.line)
         return self.lifter.slots[opens], self.lifter.slots[closes]
+
+    def _speech(self, block: Block) -> Speech | None:
+        """Reads `lang` and `dir` of a block; None when it speaks as the issue does."""
+        front = self.issue.front
+        said = {name: block.options[name] for name in ("lang", "dir") if name in block.options}
+        lang = (said["lang"].value or "") if "lang" in said else front.lang
+        if not WELL_FORMED.match(lang):
+            hint = "Write a tag such as `en`, `fr` or `pt-BR`."
+            self._fault(f"`{lang[:40]}` is no language.", said["lang"].line, hint)
+            return None
+        side = direction(lang) if "lang" in said else front.dir
+        if "dir" in said:
+            side = said["dir"].value or ""
+            if side not in ("ltr", "rtl"):
+                message = f"`dir` is `ltr` or `rtl`, not `{side[:40]}`."
+                self._fault(message, said["dir"].line, "")
+                return None
+        return Speech(lang, side) if (lang, side) != (front.lang, front.dir) else None
 
     def _fault(self, message: str, line: int, hint: str) -> None:
         self.faults.append(Fault(message, self.lifter.where, line, hint, rule="blocks"))

@@ -121,7 +121,7 @@ class OptionReader:
     def read(self, block: Block, kind: BlockKind) -> Values:
         """Returns the values of a block's options; each unknown or wrong one is a fault."""
         values = Values()
-        known = [*kind.options, "when"]
+        known = [*kind.options, "when", "lang", "dir"]
         decorative = any(each.type == "picture" for each in kind.options.values())
         if decorative:
             known.append("decorative")
