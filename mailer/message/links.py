@@ -215,6 +215,15 @@ def message_id(
     return f"{_url_text(frame)}@{domain}"
 
 
+_IN_MAILS = (
+    Purpose.unsubscribe,
+    Purpose.preferences,
+    Purpose.message,
+    Purpose.bounce,
+    Purpose.reconfirm,
+)
+
+
 class Tokens:
     """Makes the tokens of one campaign's readers: the same as ``make`` and its like, faster.
 
@@ -226,7 +235,7 @@ class Tokens:
 
     def __init__(self, ring: KeyRing, campaign: int, key_id: int) -> None:
         self._purposes: dict[Purpose, tuple[str, bytes, _Mac]] = {}
-        for purpose in (Purpose.unsubscribe, Purpose.preferences, Purpose.message, Purpose.bounce):
+        for purpose in _IN_MAILS:
             signed = _signed(ring, purpose, campaign, 0, None, key_id, _TAG)
             shared = signed[: _PLAIN - 5]
             mac = ring.signing(purpose, key_id)[1].after(shared)
