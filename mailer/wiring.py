@@ -28,7 +28,14 @@ from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.adapters.web_fetcher import WebFetcher
 from mailer.adapters.word_lists import disposable_domains
-from mailer.adapters.workspace import FirstFiles, Shelf, layout_folder, shipped, write_files
+from mailer.adapters.workspace import (
+    FirstFiles,
+    Shelf,
+    known_layouts,
+    layout_folder,
+    shipped,
+    write_files,
+)
 from mailer.compose.reading import Brand
 from mailer.contacts.rule_time import Calendar
 from mailer.contacts.table import Table
@@ -122,6 +129,11 @@ class Mailer:
     def link_follower(self) -> LinkFollower:
         """Asks the network where links lead."""
         return WebLinkFollower()
+
+    @property
+    def layout_shelf(self) -> Shelf:
+        """Where layouts of one's own are made."""
+        return Shelf(self.workspace / "layouts")
 
     @property
     def shelf(self) -> Shelf:
@@ -267,6 +279,11 @@ def demo_inbox(folder: Path) -> Iterator[DemoInbox]:
 def shipped_examples() -> Path:
     """Where the sample contacts and the sample edition lie."""
     return shipped("examples")
+
+
+def layout_names(workspace: Path) -> list[tuple[str, bool]]:
+    """Every layout that can be used; of each, whether it is the workspace's own."""
+    return known_layouts(workspace)
 
 
 def write_rendered(folder: Path, rendered: Sequence[Rendered]) -> list[str]:

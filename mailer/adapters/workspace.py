@@ -39,11 +39,20 @@ def layout_folder(workspace: Path, name: str) -> DirectoryFolder:
             if (place / name).is_dir():
                 kind = DirectoryFolder if place.resolve() == places[1].resolve() else ForeignFolder
                 return kind(place / name)
-    there = (folder for place in places if place.is_dir() for folder in place.iterdir())
-    known = sorted({folder.name for folder in there if folder.is_dir()})
+    known = [each for each, _ in known_layouts(workspace)]
     near = get_close_matches(name, known, n=1)
     hint = f"Did you mean “{near[0]}”?" if near else f"There are: {', '.join(known)}."
     raise InputError(f"There is no layout “{name}”.", hint=hint)
+
+
+def known_layouts(workspace: Path) -> list[tuple[str, bool]]:
+    """The name of every layout, and whether it is the workspace's own."""
+    found: dict[str, bool] = {}
+    for own, place in ((True, workspace / "layouts"), (False, shipped("layouts"))):
+        for folder in place.iterdir() if place.is_dir() else ():
+            if folder.is_dir() and not folder.name.startswith("."):
+                found.setdefault(folder.name, own)
+    return sorted(found.items())
 
 
 class Shelf:

@@ -21,6 +21,7 @@ from mailer.cli import (
     imports,
     issues,
     keys,
+    layouts,
     people,
     screen,
     segments,
@@ -71,6 +72,7 @@ fields.register(app)
 people.register(app)
 segments.register(app)
 issues.register(app)
+layouts.register(app)
 campaigns.register(app)
 keys.register(app)
 site.register(app)

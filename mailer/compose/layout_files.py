@@ -69,7 +69,7 @@ def stack(name: str, layouts: Callable[[str], F]) -> Stack[F]:
     """Opens a layout and what it extends; raises InputError, as for a circle of layouts."""
     folders = [layouts(name)]
     seen = [name]
-    while (line_and_base := _base(folders[-1])) is not None:
+    while (line_and_base := base_of(folders[-1])) is not None:
         line, base = line_and_base
         fault = None
         if base in seen or len(seen) >= _MOST:
@@ -87,7 +87,7 @@ def stack(name: str, layouts: Callable[[str], F]) -> Stack[F]:
     return Stack(folders)
 
 
-def _base(files: LayoutFiles) -> tuple[int, str] | None:
+def base_of(files: LayoutFiles) -> tuple[int, str] | None:
     """Returns the layout that a layout extends, and the line that says so."""
     if THEME not in files.names():
         return None

@@ -82,6 +82,14 @@ class DateOrder(StrEnum):
     ymd = "ymd"
 
 
+class ServiceMail(StrEnum):
+    """What the site itself writes to one person."""
+
+    confirmation = "confirmation"  # somebody asked to be on a list
+    welcome = "welcome"  # they are on it
+    goodbye = "goodbye"  # they have left it
+
+
 class CampaignState(StrEnum):
     """The life of a campaign."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache, cached_property, partial
+from typing import TypeVar
 
 from mailer import __version__
 from mailer.compose.compose import Composed, Front, Variants, compose_issue
@@ -18,6 +19,7 @@ from mailer.errors import Fault, InputError, NotFoundError
 from mailer.ports import Folder
 
 ISSUE_FILE = "issue.md"
+T = TypeVar("T")
 SNIPPETS = "workspace/snippets/"  # before the names of borrowed files, among a plan's files
 # Any name that looks like a language of the issue, so that a wrong tag is told and not left out.
 VARIANT_FILE = re.compile(r"issue\.([^./]+)\.md\Z")
@@ -71,7 +73,7 @@ def compose_from_folder(
     for sheet in sheets if language is None else [_in(language, sheets)]:
         compose = partial(_compose_sheet, sheet, issue, loaded, brand)
         try:
-            composed.append(_steered(compose, sheet.front.layout, layouts))
+            composed.append(steered(compose, sheet.front.layout, layouts))
         except InputError as error:
             faults += error.faults
     if faults:
@@ -96,9 +98,7 @@ def _compose_sheet(
     return replace(done, borrowed=frozenset(shelf.borrowed))
 
 
-def _steered(
-    compose: Callable[[], Composed], layout: str, layouts: Callable[[str], Folder]
-) -> Composed:
+def steered(compose: Callable[[], T], layout: str, layouts: Callable[[str], Folder]) -> T:
     """Composes within the bounds of the layout's folder: a template may loop for ever."""
     try:
         folders = stack(layout, layouts).folders
