@@ -108,7 +108,7 @@ def test_any_text_in_any_place_arrives_unchanged(
 
     found = read(
         write(
-            f'---\nsubject: "{quoted(inside)} {name}"\npreheader: p\nlayout: tiny\nlang: fr\n---\n'
+            f'---\nsubject: "{quoted(inside)} {name}"\npreheader: p\nlayout: tiny\nlang: sw\n---\n'
             f"{escaped}\n\nDear {name}.\n\n"
             f'::: note note="{quoted(inside)}"\n{name}\n:::\n\n'
             f'::: story picture=boat.png headline=x alt="{quoted(inside)}"\n:::\n',
