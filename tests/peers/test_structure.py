@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,3 +70,21 @@ def test_another_reader_finds_the_same(
         for name in ("text", "html"):
             theirs = found[name].replace("\r\n", "\n").rstrip("\n")
             assert theirs == ours[name].replace("\r\n", "\n").rstrip("\n")
+
+
+def test_the_final_bytes_load_nothing_but_our_own_pictures(rendered: Mapping[str, Path]) -> None:
+    for folder in rendered.values():
+        page = by_python(folder / "message.eml")["html"]
+        loaded = re.findall(
+            r"""(?:\bsrc|\bsrcset|\bbackground|\bposter)\s*=\s*["']([^"']+)|url\(\s*["']?([^"')]+)""",
+            page,
+        )
+
+        assert len(loaded) > 3
+        assert [
+            address
+            for found in loaded
+            for address in found
+            if address and not address.startswith("https://news.marren.example.org/i/")
+        ] == []
+        assert not re.search(r"@import|@font-face|<(?:link|script|iframe|object|base)\b", page)
