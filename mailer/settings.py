@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,7 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mailer.errors import Fault, InputError, SettingsError
 from mailer.message.keys import is_domain, is_selector
 from mailer.message.mailbox import HeaderError, encode_address
-from mailer.model.words import FrequencyCap
+from mailer.model.words import FrequencyCap, RetentionRule
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DAY = 86_400
@@ -182,6 +182,31 @@ def _plain_address(value: object) -> object:
 
 Cap = Annotated[FrequencyCap, BeforeValidator(frequency_cap)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+_KEPT = {"rejects": 90, "network": 365, "replies": 365, "values": 180}  # days
+
+
+def retention(texts: Iterable[str]) -> dict[RetentionRule, int | None]:
+    """Reads ``rule=AGE`` pairs over the defaults; an age is days such as ``90d``, or ``off``.
+
+    Raises ValueError naming what is accepted.
+    """
+    ages: dict[RetentionRule, int | None] = {RetentionRule(k): v for k, v in _KEPT.items()}
+    for each in texts:
+        found = re.fullmatch(r"(\w+)=(?:(\d{1,5})d|off)", each.strip())
+        if not found or found[1] not in list(RetentionRule):
+            rules = ", ".join(RetentionRule)
+            raise ValueError(f"pairs such as rejects=90d or left=off, of {rules}")
+        ages[RetentionRule(found[1])] = int(found[2]) if found[2] else None
+    return ages
+
+
+def _retention(value: object) -> object:
+    words = _words(value)
+    if isinstance(words, tuple):
+        retention(words)
+    return words
+
+
 Lifetime = Annotated[int, BeforeValidator(_lifetime)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Delays = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_delays)]
@@ -238,6 +263,7 @@ class Settings(BaseSettings):
     time_zone: Zone = ZoneInfo("UTC")
     frequency_cap: Cap | None = None
     window: int = Field(default=200, ge=1, le=10_000)
+    retention: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_retention)] = ()
 
 
 _SECRET = {

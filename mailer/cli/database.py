@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailer.cli import screen
+from mailer.errors import InputError
+
+if TYPE_CHECKING:
+    from mailer.usecases.prune_database import PruneReport
 
 commands = typer.Typer(no_args_is_help=True, help="Look after the database.")
 
@@ -64,3 +68,54 @@ def info() -> None:
         found = describe_database(mailer.db)
     if not screen.result(found):
         screen.table([(name.replace("_", " "), value) for name, value in found.items()])
+
+
+@commands.command()
+def prune(
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", metavar="RULE=AGE", help="Such as left=1095d, or network=off."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take away what was kept for long enough; it is shown first. MAILER_RETENTION has the ages."""
+    from mailer.settings import retention
+    from mailer.usecases.prune_database import prune_database
+
+    with screen.opened() as mailer:
+        try:
+            ages = retention([*mailer.settings.retention, *(keep or ())])
+        except ValueError as error:
+            raise InputError(f"--keep takes {error}.") from None
+        ports: dict[str, Any] = {
+            "db": mailer.db,
+            "clock": mailer.clock,
+            "leftovers": mailer.leftovers,
+        }
+        found = prune_database(ages, **ports, dry_run=True)
+        if not dry_run:
+            if not screen.as_json():
+                _print_pruned(found)
+            screen.confirm(
+                f"Take away {found.total:,}? It can't be undone. Type yes:", answer="yes", yes=yes
+            )
+            found = prune_database(ages, **ports)
+    if screen.result(found):
+        return
+    if dry_run:
+        _print_pruned(found)
+        screen.say("Nothing was changed.")
+    else:
+        screen.say(f"Took away {found.total:,}.")
+        if not found.rewritten:
+            screen.note("Others use the database, so its file was not shortened: run this again.")
+
+
+def _print_pruned(found: PruneReport) -> None:
+    screen.table(
+        [
+            (each.rule, "off" if each.days is None else f"older than {each.days}d", each.count)
+            for each in found.rules
+        ]
+    )

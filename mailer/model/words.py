@@ -38,6 +38,18 @@ class TrackingAnswer(StrEnum):
     no = "no"
 
 
+class RetentionRule(StrEnum):
+    """What ``db prune`` may take away, each by its own age."""
+
+    rejects = "rejects"  # files of rows that imports refused
+    network = "network"  # IP and user agent of consents; the consents stay
+    replies = "replies"  # what mail servers answered, of campaigns that are over
+    values = "values"  # what mails said about people, of campaigns that are over
+    events = "events"  # changes and tags; moves and consents stay
+    pending = "pending"  # people who never confirmed
+    left = "left"  # people who get no list any more; their hash stays
+
+
 class PeopleFormat(StrEnum):
     """The forms in which people are exported."""
 

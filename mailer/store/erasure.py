@@ -189,23 +189,32 @@ def _forget_sentences(connection: Connection, key: str, mentions: Callable[[str]
             )
 
 
+_STANDING = {"left": "NOT IN ('active', 'pending')", "pending": "= 'pending'"}
+
+
 def left_before(connection: Connection, moment: datetime) -> list[int]:
     """Who gets no list any more, and has not since before a moment."""
-    return _ids(connection, "NOT IN ('active', 'pending')", moment)
+    return _ids(connection, "left", moment)
 
 
 def pending_before(connection: Connection, moment: datetime) -> list[int]:
     """Who is on no list but as pending, since before a moment: they never said yes."""
-    return _ids(connection, "= 'pending'", moment)
+    return _ids(connection, "pending", moment)
 
 
-def _ids(connection: Connection, standing: str, moment: datetime) -> list[int]:
+def still(connection: Connection, rule: str, subscriber_id: int, moment: datetime) -> bool:
+    """Whether a person still is among those of ``left`` or ``pending``."""
+    return _ids(connection, rule, moment, subscriber_id) == [subscriber_id]
+
+
+def _ids(connection: Connection, rule: str, moment: datetime, only: int | None = None) -> list[int]:
+    one = "" if only is None else " WHERE subscriber_id = :only"
     found = connection.execute(
         text(
-            "SELECT subscriber_id FROM subscription GROUP BY subscriber_id"
-            f" HAVING sum(CASE WHEN status {standing} AND since < :moment THEN 0 ELSE 1 END) = 0"
+            f"SELECT subscriber_id FROM subscription{one} GROUP BY subscriber_id HAVING"
+            f" sum(CASE WHEN status {_STANDING[rule]} AND since < :moment THEN 0 ELSE 1 END) = 0"
             " ORDER BY subscriber_id"
         ).bindparams(bindparam("moment", type_=UTCDateTime())),
-        {"moment": moment},
+        {"moment": moment} | ({} if only is None else {"only": only}),
     )
     return [int(each) for each in found.scalars()]

@@ -177,6 +177,11 @@ def find_subscriber(connection: Connection, address: str) -> Row[Any] | None:
     return connection.execute(select(Subscriber).where(col(Subscriber.key) == key)).first()
 
 
+def subscriber(connection: Connection, subscriber_id: int) -> Row[Any] | None:
+    """The person with this id, if there is one."""
+    return connection.execute(select(Subscriber).where(col(Subscriber.id) == subscriber_id)).first()
+
+
 def require_subscriber(connection: Connection, address: str) -> Row[Any]:
     """Like ``find_subscriber``. Raises NotFoundError."""
     row = find_subscriber(connection, address)

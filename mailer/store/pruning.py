@@ -1,0 +1,90 @@
+"""Finds and takes away what has been kept for long enough, a slice at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, text
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+SLICE = 5_000  # rows in one write transaction
+_AT = bindparam("moment", type_=UTCDateTime())
+_OVER = "campaign_id IN (SELECT id FROM campaign WHERE state IN ('finished', 'cancelled'))"
+_TRACED = "(ip IS NOT NULL OR user_agent IS NOT NULL) AND at < :moment"
+
+# What each rule counts, and what a slice of it does. ``:ms`` is the same instant for the ledger.
+_COUNTS: Mapping[str, str] = {
+    "network": (
+        f"SELECT (SELECT count(*) FROM consent WHERE {_TRACED})"
+        f" + (SELECT count(*) FROM tracking_consent WHERE {_TRACED})"
+    ),
+    "replies": f"SELECT count(*) FROM delivery WHERE reply <> '' AND at < :ms AND {_OVER}",
+    "values": (
+        "SELECT count(*) FROM snapshot s JOIN delivery d ON d.campaign_id = s.campaign_id"
+        f" AND d.position = s.position WHERE d.at < :ms AND d.{_OVER}"
+    ),
+    "events": (
+        "SELECT count(*) FROM event WHERE at < :moment"
+        " AND kind IN ('changed', 'agreed', 'tagged', 'untagged')"
+    ),
+}
+_SLICES: Mapping[str, tuple[str, ...]] = {
+    "network": tuple(
+        f"UPDATE {table} SET ip = NULL, user_agent = NULL WHERE id IN"
+        f" (SELECT id FROM {table} WHERE {_TRACED} LIMIT {SLICE})"
+        for table in ("consent", "tracking_consent")
+    ),
+    "replies": (
+        "UPDATE delivery SET reply = '' WHERE (campaign_id, position) IN (SELECT campaign_id,"
+        f" position FROM delivery WHERE reply <> '' AND at < :ms AND {_OVER} LIMIT {SLICE})",
+    ),
+    "values": (
+        "DELETE FROM snapshot WHERE (campaign_id, position) IN (SELECT s.campaign_id, s.position"
+        " FROM snapshot s JOIN delivery d ON d.campaign_id = s.campaign_id"
+        f" AND d.position = s.position WHERE d.at < :ms AND d.{_OVER} LIMIT {SLICE})",
+    ),
+    "events": (
+        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < :moment"
+        f" AND kind IN ('changed', 'agreed', 'tagged', 'untagged') LIMIT {SLICE})",
+    ),
+}
+IN_DATABASE = frozenset(_COUNTS)
+
+
+def count(connection: Connection, rule: str, moment: datetime) -> int:
+    """How many rows a rule would change."""
+    statement = _COUNTS[rule]
+    return int(connection.execute(_bound(statement), _values(statement, moment)).scalar_one())
+
+
+def slices(rule: str, moment: datetime) -> list[Callable[[Connection], int]]:
+    """What a rule does, each to be called again and again until it changes nothing more."""
+    return [_slice(statement, moment) for statement in _SLICES[rule]]
+
+
+def drop_expired_drafts(connection: Connection, now: datetime) -> int:
+    """Removes web versions of test copies whose time is over."""
+    gone = connection.execute(
+        text("DELETE FROM draft WHERE expires_at < :moment").bindparams(_AT), {"moment": now}
+    )
+    return gone.rowcount
+
+
+def _slice(statement: str, moment: datetime) -> Callable[[Connection], int]:
+    def work(connection: Connection) -> int:
+        return connection.execute(_bound(statement), _values(statement, moment)).rowcount
+
+    return work
+
+
+def _bound(statement: str) -> Any:
+    clause = text(statement)
+    return clause.bindparams(_AT) if ":moment" in statement else clause
+
+
+def _values(statement: str, moment: datetime) -> dict[str, Any]:
+    if ":moment" in statement:
+        return {"moment": moment}
+    return {"ms": round(moment.timestamp() * 1000)}
