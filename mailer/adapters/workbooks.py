@@ -53,7 +53,7 @@ def read_workbook(path: Path, name: str, *, sheet: str | None, header_row: int) 
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256")
     digest.update(chosen.encode())
-    return replace(table, digest=digest.hexdigest(), warnings=warnings)
+    return replace(table, digest=digest.hexdigest(), warnings=(*table.warnings, *warnings))
 
 
 def cell_text(value: Any) -> str:

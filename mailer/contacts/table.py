@@ -19,6 +19,7 @@ from mailer.errors import Fault, InputError
 
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+TITLE_ROWS = 10  # how far down the headings are looked for
 SAMPLE_LINES = 50  # enough to tell the delimiter
 RECORD_LINES = 10_000  # a record of more lines than this is a quote that never closed
 
@@ -80,6 +81,12 @@ def table_of(records: Iterator[Row], *, file: str, delimiter: str | None, header
     """Takes the heading row off the records and fits the others to it."""
     heading: Row | None = None
     seen = 0
+    warnings: tuple[str, ...] = ()
+    if header_row == 1:
+        records, titles = _without_titles(records)
+        if titles:
+            seen = 1  # the file is not empty
+            warnings = (f"Above the headings, {titles} was skipped: --header-row says otherwise.",)
     for record in records:
         seen += 1
         if seen >= header_row and any(cell.strip() for cell in record.cells):
@@ -96,7 +103,31 @@ def table_of(records: Iterator[Row], *, file: str, delimiter: str | None, header
             )
         )
     columns = _headings(heading, file)
-    return Table(file, columns, _fitted(records, len(columns)), delimiter)
+    return Table(file, columns, _fitted(records, len(columns)), delimiter, warnings=warnings)
+
+
+def _without_titles(records: Iterator[Row]) -> tuple[Iterator[Row], str]:
+    """Takes titles and merged cells off that stand above the headings; says which rows they were.
+
+    Only when a row further down names the addresses, and each row above it fills fewer cells.
+    """
+    first = list(itertools.islice(records, TITLE_ROWS))
+    at = _heading_at([row.cells for row in first])
+    skipped = [row for row in first[:at] if any(cell.strip() for cell in row.cells)]
+    told = ", ".join(
+        f"“{next(cell.strip() for cell in row.cells if cell.strip())[:40]}”" for row in skipped
+    )
+    return itertools.chain(first[at:], records), told
+
+
+def _heading_at(rows: Sequence[Sequence[str]]) -> int:
+    """The index of the row that names the addresses under titles; 0 when there is none."""
+    for at, cells in enumerate(rows[:TITLE_ROWS]):
+        if any(meaning(cell) == ADDRESS for cell in cells):
+            filled = sum(bool(cell.strip()) for cell in cells)
+            above = (sum(bool(cell.strip()) for cell in row) for row in rows[:at])
+            return at if all(count < filled for count in above) else 0
+    return 0
 
 
 def _headings(heading: Row, file: str) -> tuple[str, ...]:
@@ -254,6 +285,8 @@ def _detect(sample: Sequence[str], header_row: int) -> str:
         rows = [row for row in rows if any(cell.strip() for cell in row)]
         if not rows:
             continue
+        if header_row == 1:
+            rows = rows[_heading_at(rows) :]
         width = len(rows[0])
         known = any(meaning(cell) == ADDRESS for cell in rows[0])
         even = sum(len(row) == width for row in rows) / len(rows) if width > 1 else 0.0

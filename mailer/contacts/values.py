@@ -113,7 +113,7 @@ def _date(cell: str, order: DateOrder | None) -> date:
 def _short(cell: str, parts: tuple[str, str, str], sign: str, order: DateOrder | None) -> date:
     """Day and month in the order that was named, or that their sign or their size tells."""
     first, second, year = parts
-    if order is DateOrder.mdy:
+    if order is DateOrder.mdy and sign != ".":  # dots stand in no date that begins with a month
         return _day(cell, year, first, second)
     if order is DateOrder.dmy or sign == "." or int(first) > 12 or first == second:
         return _day(cell, year, second, first)

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from xml.sax.saxutils import escape, quoteattr
 
-Cell = str | float | bool
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A cell that was computed, and what came out."""
+
+    formula: str
+    value: str
+
+
+Cell = str | float | bool | Formula
 DATE = 1e9  # added to a number, it makes the cell a date
 
 
@@ -98,6 +109,8 @@ def ods(name: str, rows: Sequence[Sequence[str]]) -> bytes:
 
 def _cell(x: int, y: int, cell: Cell) -> str:
     place = f'r="{chr(ord("A") + x)}{y}"'
+    if isinstance(cell, Formula):
+        return f'<c {place} t="str"><f>{escape(cell.formula)}</f><v>{escape(cell.value)}</v></c>'
     if isinstance(cell, bool):
         return f'<c {place} t="b"><v>{int(cell)}</v></c>'
     if isinstance(cell, float):

@@ -10,7 +10,13 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailer.contacts.address import AddressError, clean_cell, identity, parse_address
+from mailer.contacts.address import (
+    AddressError,
+    clean_cell,
+    identity,
+    parse_address,
+    plain_address,
+)
 
 ATOM = string.ascii_letters + string.digits + "!#$%&'*+-/=?^_`{|}~"
 local_parts = st.one_of(
@@ -54,6 +60,19 @@ def test_agrees_with_the_validator(local: str, domain: str) -> None:
     assert parsed.address.rpartition("@")[0] == unicodedata.normalize("NFC", local)
     assert parsed.smtputf8 is not local.isascii()
     assert parsed.key == identity(parsed.address)
+
+
+@settings(deadline=None)
+@given(local_parts, domains)
+@example("'a", "x.org")
+@example("a'", "x.org")
+@example("mailto:a", "x.org")
+def test_the_short_way_says_the_same(local: str, domain: str) -> None:
+    found = plain_address(f"{local}@{domain}")
+    if found is not None:
+        parsed = parse_address(clean_cell(f"{local}@{domain}"))
+
+        assert found == (parsed.address, parsed.key)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
