@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -213,3 +215,14 @@ def test_what_can_be_a_selector(selector: str, good: bool) -> None:
 )
 def test_which_domains_belong_together(domain: str, sender: str, together: bool) -> None:
     assert aligned(domain, sender) is together
+
+
+def test_a_header_beyond_ascii_is_signed_as_it_stands() -> None:
+    """An internationalised letter (RFC 6532): what verifiers make of it is the octets."""
+    reader = dataclasses.replace(ZOE, to="zoë@example.net", email="zoë@example.net")
+    message = letter(html=HTML).merge({"first_name": "Zoë"}, reader)
+    signed = signer().sign(message, AT)
+
+    assert "To: zoë@example.net\r\n".encode() in signed
+    assert verdicts(signed, records()) == [True]
+    assert verdicts(signed.replace("zoë@".encode(), "zoé@".encode(), 1), records()) == [False]
