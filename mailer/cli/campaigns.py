@@ -472,6 +472,7 @@ def _ask(mailer: Mailer, campaign: CampaignReport, *, yes: bool) -> None:
     screen.note(f"Campaign {campaign.campaign}, “{campaign.slug}”")
     screen.note(f"  subject   {campaign.subject}")
     screen.note(f"  from      {campaign.sender_address}")
+    screen.note(f"  signed    {campaign.signed_as or 'not here'}")
     screen.note(f"  list      {campaign.list_name}")
     screen.note(
         f"  audience  {campaign.counts.audience:,}, of whom {campaign.counts.left:,} to send"

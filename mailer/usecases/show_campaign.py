@@ -52,7 +52,12 @@ class CampaignReport:
     sender: str
     web_url: str
     selection: Mapping[str, Any]  # the segment, lists and cap that it was planned with; or nothing
+    signed_as: str = ""  # by DKIM: domain and selector; empty when the mails are not signed here
     variants: Sequence[VariantReport] = ()  # of one campaign with several, the default first
+
+
+def _signed_as(dkim: Mapping[str, Any] | None) -> str:
+    return f"{dkim['domain']}, selector {dkim['selector']}" if dkim else ""
 
 
 def show_campaign(name: str | int, *, db: Database, clock: Clock, folder: Path) -> CampaignReport:
@@ -98,6 +103,7 @@ def _report(
         next_due=campaigns.next_due(connection, campaign.id),
         sender=f"{run.pid} on {run.host}" if run is not None else "",
         web_url=f"{campaign.frozen['site_url']}/w/{campaign.web_key}",
+        signed_as=_signed_as(campaign.frozen.get("dkim")),
         selection=campaign.frozen.get("selection", {}),
     )
 

@@ -207,6 +207,17 @@ def test_a_sender_elsewhere_is_told_and_its_complaints_refused(news: Path) -> No
     assert (refused.status, "MAILER_CFBL_ADDRESS" in refused.err) == (3, True)
 
 
+def test_a_send_says_before_it_begins_who_signs(news: Path) -> None:
+    unsigned = plan(news).document["slug"]
+    switch_on(news, done(news, "keys", "new", "m1"))
+    issue = str(news / "data/issues/tide")
+    signed = done(news, "campaigns", "plan", issue, "--list", "coast")["slug"]
+    said = [mailer(news, "campaigns", "send", slug).err for slug in (unsigned, signed)]
+
+    assert "signed    not here" in said[0]
+    assert "signed    marren.example.org, selector m1" in said[1]
+
+
 def test_a_key_may_lie_elsewhere(news: Path) -> None:
     made = done(news, "keys", "new", "m1")
     elsewhere = news.parent / "dkim.private"
