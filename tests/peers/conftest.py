@@ -18,8 +18,10 @@ from mailer.store.database import Database
 from mailer.web.server import serving
 from mailer.wiring import open_mailer, shipped_examples
 from tests.command_line import done, make_workspace
-from tests.peers.programs import free_port
+from tests.peers.programs import ROOT, free_port
 
+EVERY_BLOCK = {"blocks": "every-block.md", "blocks-ar": "every-block.ar.md"}
+STARTERS = ("newsroom", "letter", "announcement")
 EDITIONS = {"english": "issue.md", "arabic": "issue.ar.md"}
 
 
@@ -37,6 +39,18 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
         shutil.copytree(shipped_examples() / "issues/tide-table", issue)
         shutil.copy(shipped_examples() / "issues/tide-table" / file, issue / "issue.md")
         (issue / "issue.ar.md").unlink()  # each language by itself
+        folders[name] = workspace / name
+        done(workspace, "issues", "render", str(issue), "--out", str(folders[name]))
+    for name, file in EVERY_BLOCK.items():
+        issue = workspace / "data/issues" / name
+        shutil.copytree(shipped_examples() / "issues/tide-table", issue)
+        (issue / "issue.ar.md").unlink()
+        shutil.copy(ROOT / "tests/samples/editions" / file, issue / "issue.md")
+        folders[name] = workspace / name
+        done(workspace, "issues", "render", str(issue), "--out", str(folders[name]))
+    for name in STARTERS:
+        done(workspace, "issues", "new", name, "--layout", name)
+        issue = workspace / "data/issues" / name
         folders[name] = workspace / name
         done(workspace, "issues", "render", str(issue), "--out", str(folders[name]))
     return folders
@@ -98,7 +112,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
             issue = workspace / "data/issues" / name
             shutil.copytree(shipped_examples() / "issues/tide-table", issue)
             shutil.copy(shipped_examples() / "issues/tide-table" / file, issue / "issue.md")
-            (issue / "issue.ar.md").unlink()
+            (issue / "issue.ar.md").unlink()  # each language by itself
             done(workspace, "campaigns", "plan", str(issue), "--list", "coast")
             done(workspace, "campaigns", "send", name, "--yes")
             for each in inbox.messages[len(mails) :]:

@@ -16,6 +16,7 @@ ALLOWED = {
     "NO_RELAYS": "the same",
     "HTML_MESSAGE": "it has an HTML part, which costs nothing",
     "HTML_IMAGE_RATIO_08": "the sample has seven large pictures, which costs nothing (0.001)",
+    "HTML_IMAGE_RATIO_04": "the sample with every block has fifteen pictures (0 points)",
     "MAILING_LIST_MULTI": "it looks like a mailing list's mail, which counts for it (-1)",
 }
 _STATUS = re.compile(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.peers.conftest import STARTERS
 from tests.peers.programs import node_packages, program, run
 
 JUDGES = Path(__file__).parent.parent / "message"
@@ -80,7 +81,7 @@ def test_the_final_bytes_load_nothing_but_our_own_pictures(rendered: Mapping[str
             page,
         )
 
-        assert len(loaded) > 3
+        assert len(loaded) > 3 or folder.name in STARTERS  # a letter needs no picture
         assert [
             address
             for found in loaded
