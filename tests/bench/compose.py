@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -52,7 +53,7 @@ STAGES = {
     "serialise": "compose.serialise",
     "web version": "compose.web_version",
     "text part": "compose._Renderer._text",
-    "read the used blocks": "layout._Blocks.__getitem__",
+    "read the used blocks": "block_kinds.Blocks.__getitem__",
 }
 LOAD, COMPOSE, ALL = "load the layout", "composing", "all"
 
@@ -92,12 +93,13 @@ def measure(stories: int) -> dict[str, Any]:
     from mailer.adapters.workspace import layout_folder
     from mailer.compose import compose as room
     from mailer.compose import mjml
-    from mailer.compose.layout import load_layout
+    from mailer.compose.layout import load_layout, stack
     from mailer.compose.reading import Brand
 
     gc.freeze()  # as wiring does
     picture = (ROOT / "layouts/newsroom/starter/picture.jpg").read_bytes()
     text = FRONT + "\n".join(STORY.format(n=n) for n in range(stories))
+    folders = partial(layout_folder, ROOT)
     brand = Brand("Harbour Trust", "1 Quay Street", "https://news.example", "n@news.example", "")
     seen: list[str] = []
     rows: list[dict[str, float]] = []
@@ -113,7 +115,7 @@ def measure(stories: int) -> dict[str, Any]:
         spent: dict[str, float] = {}
         with stopwatch(spent):
             started = process_time()
-            layout = load_layout(layout_folder(ROOT, "newsroom"), name="newsroom", whole=False)
+            layout = load_layout(stack("newsroom", folders), name="newsroom", whole=False)
             loaded = process_time()
             composed = room.compose_issue(
                 text,
