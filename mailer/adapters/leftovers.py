@@ -81,7 +81,7 @@ def _records(text: str, suffix: str) -> list[str]:
         return _cards(lines)
     if suffix not in (".csv", ".tsv"):
         return lines
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if suffix == ".tsv" else ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     records, begun = [], 0
     raw = io.StringIO(text, newline="").readlines()
     with suppress(csv.Error):  # what can't be read as a table stays one record, to its end
@@ -89,6 +89,12 @@ def _records(text: str, suffix: str) -> list[str]:
             records.append("".join(raw[begun : reader.line_num]))
             begun = reader.line_num
     return [*records, "".join(raw[begun:])]
+
+
+def _delimiter(text: str) -> str:
+    """The sign that stands most often in the headings: a rejects file keeps its input's."""
+    headings = text.partition("\n")[0]
+    return max(",;\t|", key=headings.count)
 
 
 def _cards(lines: Sequence[str]) -> list[str]:

@@ -257,17 +257,19 @@ def test_files_lose_the_row_and_keep_the_rest(tmp_path: Path) -> None:
         "c.vcf": "BEGIN:VCARD\nEMAIL:anna@x.org\nEND:VCARD\n"
         "BEGIN:VCARD\nEMAIL:b@x.org\nEND:VCARD\n",
         "d.csv": "email\nb@x.org\n",
+        "e.csv": 'email;note\nanna@x.org;"two\nlines"\nb@x.org;\n',
     }
     for name, content in texts.items():
         (tmp_path / name).write_bytes(content.encode())
 
     changed = Leftovers(tmp_path).forget(found)
 
-    assert [Path(name).name for name in changed] == ["a.csv", "b.txt", "c.vcf"]
+    assert [Path(name).name for name in changed] == ["a.csv", "b.txt", "c.vcf", "e.csv"]
     assert {name: (tmp_path / name).read_bytes().decode() for name in texts} == {
         "a.csv": 'email,note\r\nben@x.org,"two\r\nlines"\r\nd@x.org,\r\n',
         "b.txt": "joanna@x.org\n",
         "c.vcf": "BEGIN:VCARD\nEMAIL:b@x.org\nEND:VCARD\n",
         "d.csv": texts["d.csv"],
+        "e.csv": "email;note\nb@x.org;\n",
     }
     assert Leftovers(tmp_path / "nowhere").forget(found) == []
