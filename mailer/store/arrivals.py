@@ -39,7 +39,6 @@ from mailer.store.people import hasher
 from mailer.store.trouble import translated
 
 FIRST_SLICE, SMALLEST, LARGEST = 2_000, 500, 20_000  # people
-HOLD = 0.12  # seconds that one transaction should last: others wait for it
 NO_LIST = -1  # counts people for a list that is not there yet
 NEW_WORDING = -1  # counts people for a wording that is not there yet
 
@@ -151,7 +150,9 @@ class Arrivals:
             took = time.monotonic() - begun
             total, done = total + fates, until
             progress(done, last)
-            size = min(LARGEST, max(SMALLEST, int(size * min(2.0, HOLD / max(took, 1e-4)))))
+            size = min(
+                LARGEST, max(SMALLEST, int(size * min(2.0, self._dialect.HOLD / max(took, 1e-4))))
+            )
             time.sleep(took * self._dialect.STAND_BACK)
         return total
 

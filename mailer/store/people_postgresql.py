@@ -21,6 +21,7 @@ NEW_FIELDS = "CAST(jsonb_strip_nulls(a.fields) AS json)"
 AS_FIELDS = "CAST(:fields AS jsonb)"
 APART = "OFFSET 0"  # keeps a subquery from being merged into the query, and computed twice
 LANGUAGE_CHANGES = "(a.language IS NOT NULL AND a.language IS DISTINCT FROM p.language)"
+HOLD = 0.25  # seconds that one transaction should last: a slice has its price whatever its size
 STAND_BACK = 0.0  # rows are locked one by one: nobody waits for the whole database
 
 _COLUMNS = "key, address, hash, language, rank, ceiling, fields"
@@ -92,20 +93,22 @@ def recognise_latecomers(connection: Connection) -> None:
 
 def hold(connection: Connection, list_id: int) -> None:
     """Locks the rows that change, so that what is recorded of them is what they were."""
-    connection.execute(
-        text(
-            "SELECT p.id FROM slice s JOIN subscriber p ON p.id = s.subscriber_id"
-            " WHERE s.changed ORDER BY p.id FOR UPDATE OF p"
-        )
-    )
-    connection.execute(
-        text(
-            "SELECT u.subscriber_id FROM slice s JOIN subscription u"
-            " ON u.list_id = :list AND u.subscriber_id = s.subscriber_id"
-            " WHERE s.lowered ORDER BY u.subscriber_id FOR UPDATE OF u"
-        ),
-        {"list": list_id},
-    )
+    for statement in _HELD:
+        connection.execute(statement, {"list": list_id})
+
+
+# By an array, in its order: a join would walk through everybody for the sake of the order.
+_HELD = (
+    text(
+        "SELECT id FROM subscriber WHERE id = ANY(ARRAY("
+        "SELECT subscriber_id FROM slice WHERE changed ORDER BY 1)) FOR UPDATE"
+    ),
+    text(
+        "SELECT subscriber_id FROM subscription WHERE list_id = :list"
+        " AND subscriber_id = ANY(ARRAY("
+        "SELECT subscriber_id FROM slice WHERE lowered ORDER BY 1)) FOR UPDATE"
+    ),
+)
 
 
 def hurry(connection: Connection) -> None:

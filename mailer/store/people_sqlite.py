@@ -21,6 +21,7 @@ NEW_FIELDS = "CASE WHEN instr(a.fields, 'null') THEN json_patch('{}', a.fields) 
 AS_FIELDS = ":fields"
 APART = "LIMIT -1"  # keeps a subquery from being merged into the query, and computed twice
 LANGUAGE_CHANGES = "(a.language IS NOT NULL AND a.language IS NOT p.language)"
+HOLD = 0.12  # seconds that one transaction should last: others wait for it
 # While others wait for the one write lock, how long to stand back after holding it.
 STAND_BACK = 0.1  # of the time that it was held
 
