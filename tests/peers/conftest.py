@@ -23,7 +23,6 @@ from tests.peers.programs import ROOT, free_port
 EVERY_BLOCK = {"blocks": "every-block.md", "blocks-ar": "every-block.ar.md"}
 STARTERS = ("newsroom", "letter", "announcement")
 EDITIONS = {"english": "issue.md", "arabic": "issue.ar.md"}
-ALONE = shutil.ignore_patterns("issue.*.md")  # each language by itself, as an issue of its own
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +36,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     folders = {}
     for name, file in EDITIONS.items():
         issue = workspace / "data/issues" / name
-        shutil.copytree(shipped_examples() / "issues/tide-table", issue, ignore=ALONE)
+        shutil.copytree(shipped_examples() / "issues/tide-table", issue)
         shutil.copy(shipped_examples() / "issues/tide-table" / file, issue / "issue.md")
         (issue / "issue.ar.md").unlink()  # each language by itself
         folders[name] = workspace / name
@@ -111,7 +110,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         mails: dict[tuple[str, str], Received] = {}
         for name, file in EDITIONS.items():
             issue = workspace / "data/issues" / name
-            shutil.copytree(shipped_examples() / "issues/tide-table", issue, ignore=ALONE)
+            shutil.copytree(shipped_examples() / "issues/tide-table", issue)
             shutil.copy(shipped_examples() / "issues/tide-table" / file, issue / "issue.md")
             (issue / "issue.ar.md").unlink()  # each language by itself
             done(workspace, "campaigns", "plan", str(issue), "--list", "coast")
