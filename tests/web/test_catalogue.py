@@ -23,8 +23,9 @@ def _slots(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
 
 
-def test_english_and_french_are_there() -> None:
-    assert {"en", "fr"} <= set(CATALOGUE.languages)
+def test_seven_languages_are_there() -> None:
+    assert {"ar", "de", "en", "es", "fr", "ru", "zh"} <= set(CATALOGUE.languages)
+    assert [code for code, each in CATALOGUE.languages.items() if each.direction == "rtl"] == ["ar"]
 
 
 @pytest.mark.parametrize("code", sorted(CATALOGUE.languages))
