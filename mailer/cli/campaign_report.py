@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mailer.cli import screen
 from mailer.model.words import CampaignState, Counts, DeliveryState
 
 if TYPE_CHECKING:
+    from mailer.usecases.list_recipients import Recipient
     from mailer.usecases.send_campaign import SendReport
     from mailer.usecases.show_campaign import CampaignReport
 
@@ -119,6 +121,12 @@ def print_counts(report: CampaignReport) -> None:
 def _states(counts: Counts) -> list[tuple[str, int]]:
     people = [(state.value, int(getattr(counts, state))) for state in DeliveryState]
     return [each for each in people if each[1]] or [("planned", 0)]
+
+
+def print_recipients(people: Iterable[Recipient]) -> None:
+    for person in people:
+        words = " · ".join(w for w in (person.reason, person.reply) if w)
+        screen.say(f"{person.address}  {person.state}" + (f"  {words}" if words else ""))
 
 
 def print_outcome(outcome: SendReport, report: CampaignReport) -> None:

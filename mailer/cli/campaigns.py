@@ -1,4 +1,4 @@
-"""``mailer campaigns``: plan, show, send, pause, resume, cancel, and what became of everybody."""
+"""``mailer campaigns``: plan, show, and what became of everybody; its other commands join here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailer.cli import campaign_report, screen, sending
+from mailer.cli import campaign_control, campaign_report, campaign_send, screen
+from mailer.cli.campaign_words import Id
 from mailer.errors import InputError
 from mailer.model.words import DeliveryState
 
@@ -16,20 +17,11 @@ if TYPE_CHECKING:
     from mailer.wiring import Mailer
 
 commands = typer.Typer(no_args_is_help=True, help="Plan, send and follow campaigns.")
-Id = Annotated[str, typer.Argument(metavar="ID", help="The campaign's number or its slug.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Wait = Annotated[
-    str, typer.Option(metavar="TIME", help="How long to wait for deferred people, such as 15m.")
-]
-Frozen = Annotated[
-    bool, typer.Option("--frozen", help="Send what was planned, although its folder has changed.")
-]
-NoSiteCheck = Annotated[
-    bool, typer.Option("--no-site-check", help="Do not look whether the site answers first.")
-]
 
 
 def register(app: typer.Typer) -> None:
+    for command in (*campaign_send.COMMANDS, *campaign_control.COMMANDS):
+        commands.command()(command)
     app.add_typer(commands, name="campaigns")
 
 
@@ -207,9 +199,7 @@ def recipients(
         if jsonl:
             screen.stream(people)
         elif not screen.result(people):
-            for person in people:
-                words = " · ".join(w for w in (person.reason, person.reply) if w)
-                screen.say(f"{person.address}  {person.state}" + (f"  {words}" if words else ""))
+            campaign_report.print_recipients(people)
 
 
 @commands.command()
@@ -257,104 +247,3 @@ def print_copies(copies: Any) -> None:
             screen.say(f"{copy.address} ({copy.language}): {what} – {copy.reply}")
     if not all(copy.accepted for copy in copies):
         raise typer.Exit(1)
-
-
-@commands.command()
-def send(
-    name: Id,
-    yes: Yes = False,
-    wait: Wait = "15m",
-    frozen: Frozen = False,
-    no_site_check: NoSiteCheck = False,
-) -> None:
-    """Send a campaign, or go on with one that was stopped. Asks first."""
-    sending.send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check)
-
-
-@commands.command()
-def resume(
-    name: Id,
-    yes: Yes = False,
-    wait: Wait = "15m",
-    frozen: Frozen = False,
-    no_site_check: NoSiteCheck = False,
-) -> None:
-    """Go on with a campaign that was paused or stopped: `send` by another name."""
-    sending.send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check)
-
-
-@commands.command()
-def pause(name: Id) -> None:
-    """Stop sending: what is on the wire is finished, the rest waits for `resume`."""
-    from mailer.usecases.stop_campaign import pause_campaign
-
-    with screen.opened() as mailer:
-        number = pause_campaign(name, db=mailer.db, clock=mailer.clock)
-    if not screen.result({"campaign": number, "state": "paused"}):
-        screen.say("Paused: a process that is sending it stops within a second.")
-        screen.say(f"Next: mailer campaigns resume {name}")
-
-
-@commands.command()
-def cancel(name: Id, yes: Yes = False) -> None:
-    """Skip whoever has not been sent it yet, for good."""
-    from mailer.usecases.stop_campaign import cancel_campaign
-
-    screen.confirm(f"Cancel {name}, for good? Type yes:", answer="yes", yes=yes)
-    with screen.opened() as mailer:
-        skipped = cancel_campaign(name, **_reopening(mailer))
-    if not screen.result({"campaign": name, "state": "cancelled", "skipped": skipped}):
-        screen.say(f"Cancelled. {skipped:,} people are skipped.")
-
-
-@commands.command()
-def retry(name: Id) -> None:
-    """Try refused people again, where trying again may help. `send` does the rest."""
-    from mailer.usecases.reopen_deliveries import retry_refused
-
-    with screen.opened() as mailer:
-        people = retry_refused(name, **_reopening(mailer))
-        _reopened(mailer, name, people, "put back to planned")
-
-
-@commands.command()
-def unknown(
-    name: Id,
-    resend: Annotated[
-        bool, typer.Option("--resend", help="Send it to them again: some may get two copies.")
-    ] = False,
-    skip: Annotated[
-        bool, typer.Option("--skip", help="Leave them: some may have got none.")
-    ] = False,
-) -> None:
-    """People whose copy was on its way when the answer was lost: list, resend or skip them."""
-    if resend and skip:
-        raise InputError("Either --resend or --skip, not both.")
-    if not (resend or skip):
-        recipients(name, [DeliveryState.unknown], False)
-        return
-    from mailer.usecases.reopen_deliveries import resend_unknown, skip_unknown
-
-    with screen.opened() as mailer:
-        people = (resend_unknown if resend else skip_unknown)(name, **_reopening(mailer))
-        _reopened(mailer, name, people, "put back to planned" if resend else "skipped")
-
-
-def _reopening(mailer: Mailer) -> dict[str, Any]:
-    return {
-        "db": mailer.db,
-        "clock": mailer.clock,
-        "folder": mailer.runs,
-        "retry_after": mailer.settings.retry_after,
-    }
-
-
-def _reopened(mailer: Mailer, name: str, people: int, what: str) -> None:
-    from mailer.usecases.show_campaign import show_campaign
-
-    report = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
-    if screen.result(campaign_report.document(report)):
-        return
-    screen.say(f"{people:,} people were {what}.")
-    if report.counts.left:
-        screen.say(f"Next: mailer campaigns send {report.slug}")

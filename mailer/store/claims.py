@@ -110,7 +110,7 @@ class Ledger:
             was = _CLAIMABLE.get(state)
             if was is None:
                 continue
-            if reason := _not_mailable(address, *row[9:]):
+            if reason := not_mailable(address, *row[9:]):
                 withdrawn.append((position, reason))
                 moved[was, _S.skipped] += 1
             elif was is _S.deferred and now - first_at > self.expires_after_ms:
@@ -202,7 +202,7 @@ class Ledger:
                 column.format(hashed=hexadecimal(self.dialect, "s.message_hash"))
                 for column in _CANDIDATE
             ],
-            f"FROM delivery d {joined} {_PEOPLE} WHERE d.campaign_id = :campaign {narrowed}",
+            f"FROM delivery d {joined} {PEOPLE} WHERE d.campaign_id = :campaign {narrowed}",
             {"campaign": self.campaign_id, "list": self.list_id, **values},
         )
 
@@ -274,7 +274,7 @@ _CANDIDATE = (
     "coalesce(x.reason, y.reason)",  # everywhere, or on this list
     "u.status",
 )
-_PEOPLE = (
+PEOPLE = (
     "LEFT JOIN snapshot s ON s.campaign_id = d.campaign_id AND s.position = d.position"
     " LEFT JOIN subscription u ON u.list_id = :list AND u.subscriber_id = d.subscriber_id"
     " LEFT JOIN subscriber p ON p.id = d.subscriber_id"
@@ -283,7 +283,7 @@ _PEOPLE = (
 )
 
 
-def _not_mailable(
+def not_mailable(
     address: str | None, person: int | None, suppressed: str | None, status: str | None
 ) -> str:
     """Why this person is not mailed any more, or an empty word."""

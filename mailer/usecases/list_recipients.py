@@ -9,6 +9,8 @@ from mailer.store import campaigns
 from mailer.store.campaigns import Recipient
 from mailer.store.database import Database
 
+__all__ = ["Recipient", "list_recipients"]
+
 
 def list_recipients(
     name: str | int, *, db: Database, states: Sequence[DeliveryState] = ()

@@ -56,6 +56,12 @@ class RenderAhead:
         """Ends the threads; what was not begun is not rendered any more."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
+    def __enter__(self) -> RenderAhead:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def fingerprint(message: bytes) -> bytes:
     """Sixteen bytes that another message does not have.

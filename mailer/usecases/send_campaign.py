@@ -79,7 +79,7 @@ async def send_campaign(
     """
     with db.read() as connection:
         campaign = campaigns.find(connection, name)
-        _require_sendable(campaign, keys)
+        require_sendable(campaign, keys)
         signer = signing.thaw(campaign.frozen.get("dkim")) if signing else None
         compiled = {
             row.id: CompiledMessage.load(row.compiled)
@@ -274,7 +274,8 @@ class Letters:
         return text
 
 
-def _require_sendable(campaign: Row[Any], keys: KeyRing) -> None:
+def require_sendable(campaign: Row[Any], keys: KeyRing) -> None:
+    """Raises InputError for a campaign that is over, SettingsError when its key is gone."""
     if campaign.state not in _STARTABLE:
         raise InputError(
             f"The campaign “{campaign.slug}” is {campaign.state}; there is nothing to send.",

@@ -1,0 +1,100 @@
+"""``mailer campaigns``: pause, cancel, retry, and what to do about unknown people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailer.cli import campaign_report, screen
+from mailer.cli.campaign_words import Id, Yes
+from mailer.errors import InputError
+from mailer.model.words import DeliveryState
+
+if TYPE_CHECKING:
+    from mailer.wiring import Mailer
+
+
+def pause(name: Id) -> None:
+    """Stop sending: what is on the wire is finished, the rest waits for `resume`."""
+    from mailer.usecases.stop_campaign import pause_campaign
+
+    with screen.opened() as mailer:
+        number = pause_campaign(name, db=mailer.db, clock=mailer.clock)
+    if not screen.result({"campaign": number, "state": "paused"}):
+        screen.say("Paused: a process that is sending it stops within a second.")
+        screen.say(f"Next: mailer campaigns resume {name}")
+
+
+def cancel(name: Id, yes: Yes = False) -> None:
+    """Skip whoever has not been sent it yet, for good."""
+    from mailer.usecases.stop_campaign import cancel_campaign
+
+    screen.confirm(f"Cancel {name}, for good? Type yes:", answer="yes", yes=yes)
+    with screen.opened() as mailer:
+        skipped = cancel_campaign(name, **_reopening(mailer))
+    if not screen.result({"campaign": name, "state": "cancelled", "skipped": skipped}):
+        screen.say(f"Cancelled. {skipped:,} people are skipped.")
+
+
+def retry(name: Id) -> None:
+    """Try refused people again, where trying again may help. `send` does the rest."""
+    from mailer.usecases.reopen_deliveries import retry_refused
+
+    with screen.opened() as mailer:
+        people = retry_refused(name, **_reopening(mailer))
+        _reopened(mailer, name, people, "put back to planned")
+
+
+def unknown(
+    name: Id,
+    resend: Annotated[
+        bool, typer.Option("--resend", help="Send it to them again: some may get two copies.")
+    ] = False,
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Leave them: some may have got none.")
+    ] = False,
+) -> None:
+    """People whose copy was on its way when the answer was lost: list, resend or skip them."""
+    if resend and skip:
+        raise InputError("Either --resend or --skip, not both.")
+    if not (resend or skip):
+        _list_unknown(name)
+        return
+    from mailer.usecases.reopen_deliveries import resend_unknown, skip_unknown
+
+    with screen.opened() as mailer:
+        people = (resend_unknown if resend else skip_unknown)(name, **_reopening(mailer))
+        _reopened(mailer, name, people, "put back to planned" if resend else "skipped")
+
+
+def _reopening(mailer: Mailer) -> dict[str, Any]:
+    return {
+        "db": mailer.db,
+        "clock": mailer.clock,
+        "folder": mailer.runs,
+        "retry_after": mailer.settings.retry_after,
+    }
+
+
+def _reopened(mailer: Mailer, name: str, people: int, what: str) -> None:
+    from mailer.usecases.show_campaign import show_campaign
+
+    report = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+    if screen.result(campaign_report.document(report)):
+        return
+    screen.say(f"{people:,} people were {what}.")
+    if report.counts.left:
+        screen.say(f"Next: mailer campaigns send {report.slug}")
+
+
+def _list_unknown(name: str) -> None:
+    from mailer.usecases.list_recipients import list_recipients
+
+    with screen.opened() as mailer:
+        people = list_recipients(name, db=mailer.db, states=[DeliveryState.unknown])
+        if not screen.result(people):
+            campaign_report.print_recipients(people)
+
+
+COMMANDS = (pause, cancel, retry, unknown)

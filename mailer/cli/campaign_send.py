@@ -1,0 +1,63 @@
+"""``mailer campaigns send`` and ``resume``: what they take; ``sending`` does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer.cli import dry_run as rehearsal
+from mailer.cli import sending
+from mailer.cli.campaign_words import Id, Yes
+from mailer.errors import InputError
+
+Wait = Annotated[
+    str, typer.Option(metavar="TIME", help="How long to wait for deferred people, such as 15m.")
+]
+Frozen = Annotated[
+    bool, typer.Option("--frozen", help="Send what was planned, although its folder has changed.")
+]
+NoSiteCheck = Annotated[
+    bool, typer.Option("--no-site-check", help="Do not look whether the site answers first.")
+]
+
+
+def send(
+    name: Id,
+    yes: Yes = False,
+    wait: Wait = "15m",
+    frozen: Frozen = False,
+    no_site_check: NoSiteCheck = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Make and check every letter; open no connection, change nothing."
+        ),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write the dry run's findings as JSON."),
+    ] = None,
+) -> None:
+    """Send a campaign, or go on with one that was stopped. Asks first."""
+    if report is not None and not dry_run:
+        raise InputError("--report belongs to --dry-run.")
+    if dry_run:
+        rehearsal.dry_run(name, report)
+        return
+    sending.send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check)
+
+
+def resume(
+    name: Id,
+    yes: Yes = False,
+    wait: Wait = "15m",
+    frozen: Frozen = False,
+    no_site_check: NoSiteCheck = False,
+) -> None:
+    """Go on with a campaign that was paused or stopped: `send` by another name."""
+    sending.send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check)
+
+
+COMMANDS = (send, resume)
