@@ -262,6 +262,7 @@ class Settings(BaseSettings):
     expires_after: Lifetime = 259_200
     time_zone: Zone = ZoneInfo("UTC")
     frequency_cap: Cap | None = None
+    require_approval: bool = False
     window: int = Field(default=200, ge=1, le=10_000)
     retention: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_retention)] = ()
 

@@ -23,6 +23,7 @@ from mailer.adapters.inbox import Inbox
 from mailer.adapters.key_files import KeyFolder
 from mailer.adapters.leftovers import Leftovers
 from mailer.adapters.link_follower import WebLinkFollower
+from mailer.adapters.officer import login_name
 from mailer.adapters.outgoing_files import whole_file, write_csv
 from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.smtp_transport import SmtpTransport
@@ -80,6 +81,11 @@ class Mailer:
             return KeyRing(*(parse_secret(each.get_secret_value()) for each in secrets))
         except ValueError as error:
             raise SettingsError(f"MAILER_SECRET_KEY can't be used: {error}") from None
+
+    @property
+    def officer(self) -> str:
+        """Whose account this is, for what is written down about who did what."""
+        return login_name()
 
     @property
     def calendar(self) -> Calendar:

@@ -15,6 +15,40 @@ if TYPE_CHECKING:
     from mailer.wiring import Mailer
 
 
+def approve(
+    name: Id,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="NAME", help="Who approves it. Default: this account."),
+    ] = None,
+    frozen: Annotated[
+        bool,
+        typer.Option("--frozen", help="Approve what was planned, although its folder has changed."),
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Approve what a campaign will send. Any edit or new plan voids it."""
+    from mailer.usecases.approve_campaign import approve_campaign
+    from mailer.usecases.show_campaign import show_campaign
+
+    with screen.opened() as mailer:
+        campaign = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+        campaign_report.print_headlines(campaign)
+        screen.confirm("Approve this? Type yes:", answer="yes", yes=yes)
+        given = approve_campaign(
+            name,
+            by=" ".join((by or mailer.officer).split())[:100],
+            frozen=frozen,
+            db=mailer.db,
+            clock=mailer.clock,
+            issue_at=mailer.issue,
+            layouts=mailer.layout,
+        )
+    if not screen.result(given):
+        screen.say(f"Approved by {given.by}: “{given.slug}”, content {given.hash[:16]}")
+        screen.say(f"Next: mailer campaigns send {given.slug}")
+
+
 def pause(name: Id) -> None:
     """Stop sending: what is on the wire is finished, the rest waits for `resume`."""
     from mailer.usecases.stop_campaign import pause_campaign
@@ -97,4 +131,4 @@ def _list_unknown(name: str) -> None:
             campaign_report.print_recipients(people)
 
 
-COMMANDS = (pause, cancel, retry, unknown)
+COMMANDS = (approve, pause, cancel, retry, unknown)

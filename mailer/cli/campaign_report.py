@@ -30,6 +30,7 @@ def document(report: CampaignReport) -> dict[str, Any]:
         "stopped_because": report.because,
         "next_try": report.next_due,
         "web_url": report.web_url,
+        "approved": report.approved or None,
     }
     if report.variants:
         found["variants"] = [
@@ -84,8 +85,27 @@ def print_report(report: CampaignReport) -> None:
         screen.say()
         screen.say(f"Stopped: {report.because}")
     screen.say()
+    if report.approved:
+        screen.say(f"Approved by {report.approved['by']}, {report.approved['at']}")
     screen.say(f"Web version: {report.web_url}")
     print_next(report)
+
+
+def print_headlines(campaign: CampaignReport) -> None:
+    """What is about to be sent, before somebody is asked."""
+    screen.note(f"Campaign {campaign.campaign}, “{campaign.slug}”")
+    screen.note(f"  subject   {campaign.subject}")
+    screen.note(f"  from      {campaign.sender_address}")
+    screen.note(f"  signed    {campaign.signed_as or 'not here'}")
+    if campaign.approved:
+        screen.note(f"  approved  {campaign.approved['by']}, {campaign.approved['at']}")
+    screen.note(f"  list      {campaign.list_name}")
+    screen.note(
+        f"  audience  {campaign.counts.audience:,}, of whom {campaign.counts.left:,} to send"
+    )
+    if campaign.excluded:
+        left_out = ", ".join(f"{people:,} {reason}" for reason, people in campaign.excluded.items())
+        screen.note(f"  left out  {left_out}")
 
 
 def print_counts(report: CampaignReport) -> None:

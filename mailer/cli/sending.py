@@ -54,9 +54,12 @@ def _look_first(
     mailer: Mailer, campaign: CampaignReport, *, frozen: bool, site_check: bool
 ) -> None:
     """Before the first mail: has the issue changed since the plan, and do its links work?"""
+    from mailer.usecases.approve_campaign import require_approval
     from mailer.usecases.check_site import check_site, skip_site_check
     from mailer.usecases.compare_issue import compare_issue
 
+    if mailer.settings.require_approval:
+        require_approval(campaign.slug, db=mailer.db, issue_at=mailer.issue, layouts=mailer.layout)
     if campaign.started_at is not None:
         return
     changes = compare_issue(
@@ -125,17 +128,7 @@ async def _until_stopped(mailer: Mailer, name: str, max_wait: float, progress: A
 
 
 def _ask(mailer: Mailer, campaign: CampaignReport, *, yes: bool) -> None:
-    screen.note(f"Campaign {campaign.campaign}, “{campaign.slug}”")
-    screen.note(f"  subject   {campaign.subject}")
-    screen.note(f"  from      {campaign.sender_address}")
-    screen.note(f"  signed    {campaign.signed_as or 'not here'}")
-    screen.note(f"  list      {campaign.list_name}")
-    screen.note(
-        f"  audience  {campaign.counts.audience:,}, of whom {campaign.counts.left:,} to send"
-    )
-    if campaign.excluded:
-        left_out = ", ".join(f"{people:,} {reason}" for reason, people in campaign.excluded.items())
-        screen.note(f"  left out  {left_out}")
+    campaign_report.print_headlines(campaign)
     screen.note(f"  through   {mailer.settings.smtp_host}:{mailer.settings.smtp_port}")
     people = campaign.counts.left
     if people > _ASK_FOR_NUMBER:

@@ -42,6 +42,9 @@ class Campaign(SQLModel, table=True):
     finished_at: datetime | None = None
     stopped_because: str = ""
     wire_seconds: float = 0.0
+    approval: dict[str, Any] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
+    )  # who gave it, when, and hashes of what they saw
 
 
 class Variant(SQLModel, table=True):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
 
 from mailer.errors import InputError
 from mailer.ports import Folder
@@ -33,13 +36,7 @@ def compare_issue(
         return ()
     issue = issue_at(Path(campaign.folder))
     try:
-        default = campaign.frozen.get("default_layout", "")
-        now = file_hashes(
-            issue,
-            layouts=layouts,
-            default_layout=default,
-            borrowed=[name.removeprefix(SNIPPETS) for name in campaign.frozen["files"]],
-        )
+        now = files_now(campaign, issue, layouts=layouts)
         texts = sources(issue)
     except InputError as error:
         return (str(error),)
@@ -52,6 +49,18 @@ def compare_issue(
     ]
     more = [f"… and {len(lines) - _MOST} lines more"] if len(lines) > _MOST else []
     return [*lines[:_MOST], *more, *_files(frozen["files"], now, told={*before, *texts})]
+
+
+def files_now(
+    campaign: Row[Any], issue: IssueFolder, *, layouts: Callable[[str], Folder]
+) -> Mapping[str, str]:
+    """A hash of each file that would go into the campaign's mail today. Raises InputError."""
+    return file_hashes(
+        issue,
+        layouts=layouts,
+        default_layout=campaign.frozen.get("default_layout", ""),
+        borrowed=[name.removeprefix(SNIPPETS) for name in campaign.frozen["files"]],
+    )
 
 
 def _diff(name: str, before: str, after: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ class CampaignReport:
     web_url: str
     selection: Mapping[str, Any]  # the segment, lists and cap that it was planned with; or nothing
     signed_as: str = ""  # by DKIM: domain and selector; empty when the mails are not signed here
+    approved: Mapping[str, str] = field(default_factory=dict)  # by whom and when, or nothing
     variants: Sequence[VariantReport] = ()  # of one campaign with several, the default first
 
 
@@ -105,6 +106,9 @@ def _report(
         web_url=f"{campaign.frozen['site_url']}/w/{campaign.web_key}",
         signed_as=_signed_as(campaign.frozen.get("dkim")),
         selection=campaign.frozen.get("selection", {}),
+        approved={name: campaign.approval[name] for name in ("by", "at")}
+        if campaign.approval
+        else {},
     )
 
 
