@@ -27,6 +27,7 @@ from mailer.adapters.officer import login_name
 from mailer.adapters.outgoing_files import whole_file, write_csv
 from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.smtp_transport import SmtpTransport
+from mailer.adapters.spool import open_spool
 from mailer.adapters.web_fetcher import WebFetcher
 from mailer.adapters.word_lists import disposable_domains
 from mailer.adapters.workspace import (
@@ -240,7 +241,11 @@ class Mailer:
         host = self.settings.smtp_host
         return bool(host) and not is_loopback(host or "")
 
-    def require_sendable(self) -> None:
+    def spool(self, where: str) -> Transport:
+        """``maildir:PATH`` or ``mbox:PATH`` instead of the mail server. Raises InputError."""
+        return open_spool(where)
+
+    def require_sendable(self, *, spooled: bool = False) -> None:
         """Raises SettingsError for what must not be missing before a real send."""
         settings = self.settings
         missing = [
@@ -248,12 +253,16 @@ class Mailer:
             for name, value in {
                 "MAILER_ORGANISATION": settings.organisation,
                 "MAILER_POSTAL_ADDRESS": settings.postal_address,
-                "MAILER_SMTP_HOST": settings.smtp_host,
+                "MAILER_SMTP_HOST": spooled or settings.smtp_host,
             }.items()
             if not value
         ]
         site = urlsplit(settings.site_url)
-        if self.sends_far and (site.scheme != "https" or is_loopback(site.hostname or "")):
+        if (
+            self.sends_far
+            and not spooled
+            and (site.scheme != "https" or is_loopback(site.hostname or ""))
+        ):
             missing.append(
                 f"MAILER_SITE_URL is {settings.site_url}: from outside, every link would be dead."
                 " It must be https, and not this machine's own address."

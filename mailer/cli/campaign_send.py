@@ -18,6 +18,13 @@ Wait = Annotated[
 Frozen = Annotated[
     bool, typer.Option("--frozen", help="Send what was planned, although its folder has changed.")
 ]
+Spool = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORM:PATH",
+        help="Into files instead of to the mail server: maildir:PATH or mbox:PATH.",
+    ),
+]
 NoSiteCheck = Annotated[
     bool, typer.Option("--no-site-check", help="Do not look whether the site answers first.")
 ]
@@ -29,6 +36,7 @@ def send(
     wait: Wait = "15m",
     frozen: Frozen = False,
     no_site_check: NoSiteCheck = False,
+    spool: Spool = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -46,7 +54,7 @@ def send(
     if dry_run:
         rehearsal.dry_run(name, report)
         return
-    sending.send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check)
+    sending.send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check, spool=spool)
 
 
 def resume(
@@ -55,9 +63,10 @@ def resume(
     wait: Wait = "15m",
     frozen: Frozen = False,
     no_site_check: NoSiteCheck = False,
+    spool: Spool = None,
 ) -> None:
     """Go on with a campaign that was paused or stopped: `send` by another name."""
-    sending.send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check)
+    sending.send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check, spool=spool)
 
 
 COMMANDS = (send, resume)

@@ -11,6 +11,7 @@ from mailer.errors import Fault, InputError
 from mailer.model.words import CampaignState, Counts
 
 if TYPE_CHECKING:
+    from mailer.ports import Transport
     from mailer.usecases.send_campaign import SendReport
     from mailer.usecases.show_campaign import CampaignReport
     from mailer.wiring import Mailer
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 _ASK_FOR_NUMBER = 100  # above so many people the answer is the audience's number
 
 
-def send(name: str, *, yes: bool, wait: str, frozen: bool, site_check: bool) -> None:
+def send(
+    name: str, *, yes: bool, wait: str, frozen: bool, site_check: bool, spool: str | None = None
+) -> None:
     """Sends until nobody is left or something stops it. Raises typer.Exit with the status."""
     import asyncio
 
@@ -27,17 +30,18 @@ def send(name: str, *, yes: bool, wait: str, frozen: bool, site_check: bool) -> 
 
     max_wait = parse_wait(wait)
     with screen.opened() as mailer:
-        mailer.require_sendable()
+        transport = mailer.spool(spool) if spool is not None else None
+        mailer.require_sendable(spooled=spool is not None)
         before = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
-        _look_first(mailer, before, frozen=frozen, site_check=site_check)
-        _ask(mailer, before, yes=yes)
+        _look_first(mailer, before, frozen=frozen, site_check=site_check, far=spool is None)
+        _ask(mailer, before, yes=yes, spool=spool)
         line = screen.ProgressLine()
 
         def progress(counts: Counts, due: int | None) -> None:
             done = counts.audience - counts.left
             line.show(done, counts.audience, waiting_until=due)
 
-        outcome = asyncio.run(_until_stopped(mailer, name, float(max_wait), progress))
+        outcome = asyncio.run(_until_stopped(mailer, name, float(max_wait), progress, transport))
         line.clear()
         after = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
     if not screen.result(campaign_report.document(after)):
@@ -51,7 +55,7 @@ def send(name: str, *, yes: bool, wait: str, frozen: bool, site_check: bool) -> 
 
 
 def _look_first(
-    mailer: Mailer, campaign: CampaignReport, *, frozen: bool, site_check: bool
+    mailer: Mailer, campaign: CampaignReport, *, frozen: bool, site_check: bool, far: bool
 ) -> None:
     """Before the first mail: has the issue changed since the plan, and do its links work?"""
     from mailer.usecases.approve_campaign import require_approval
@@ -75,9 +79,11 @@ def _look_first(
                 ),
             ]
         )
-    if mailer.sends_far and not site_check:
+    if not (far and mailer.sends_far):
+        return
+    if not site_check:
         skip_site_check(campaign.slug, db=mailer.db, clock=mailer.clock)
-    elif mailer.sends_far:
+    else:
         check_site(
             campaign.slug,
             db=mailer.db,
@@ -87,7 +93,9 @@ def _look_first(
         )
 
 
-async def _until_stopped(mailer: Mailer, name: str, max_wait: float, progress: Any) -> SendReport:
+async def _until_stopped(
+    mailer: Mailer, name: str, max_wait: float, progress: Any, transport: Transport | None
+) -> SendReport:
     """Sends; SIGINT and SIGTERM stop it cleanly: what is on the wire is finished first."""
     import asyncio
     import signal
@@ -113,7 +121,7 @@ async def _until_stopped(mailer: Mailer, name: str, max_wait: float, progress: A
     return await send_campaign(
         name,
         db=mailer.db,
-        transport=mailer.transport,
+        transport=transport or mailer.transport,
         keys=mailer.keys,
         clock=mailer.clock,
         folder=mailer.runs,
@@ -127,9 +135,10 @@ async def _until_stopped(mailer: Mailer, name: str, max_wait: float, progress: A
     )
 
 
-def _ask(mailer: Mailer, campaign: CampaignReport, *, yes: bool) -> None:
+def _ask(mailer: Mailer, campaign: CampaignReport, *, yes: bool, spool: str | None) -> None:
     campaign_report.print_headlines(campaign)
-    screen.note(f"  through   {mailer.settings.smtp_host}:{mailer.settings.smtp_port}")
+    server = f"{mailer.settings.smtp_host}:{mailer.settings.smtp_port}"
+    screen.note(f"  into      {spool}" if spool else f"  through   {server}")
     people = campaign.counts.left
     if people > _ASK_FOR_NUMBER:
         question = f"Type the number of people, {people}, to send:"
