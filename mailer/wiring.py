@@ -46,10 +46,13 @@ from mailer.message.links import KeyRing, parse_secret
 from mailer.model.words import Picture
 from mailer.ports import Clock, DomainCheck, Fetcher, Folder, LinkFollower, Transport
 from mailer.settings import Settings, load_settings
+from mailer.settings.sending import SendingPlan, load_plan
+from mailer.smtp.pace import Pace
+from mailer.smtp.providers import lane_names
+from mailer.smtp.timetable import Timetable, WarmUp
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
 from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
-from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.plan_campaign import SendingPolicy
 from mailer.usecases.render_issue import Rendered
 from mailer.usecases.sign_letters import Signing
@@ -166,6 +169,7 @@ class Mailer:
             site_url=settings.site_url,
             signing=self.signing,
             cfbl_address=settings.cfbl_address or "",
+            lane_of=lane_names({n: lane.domains for n, lane in self.plan.lanes.items()}),
         )
 
     @property
@@ -184,13 +188,25 @@ class Mailer:
 
     @property
     def pace(self) -> Pace:
-        settings = self.settings
+        settings, warm_up = self.settings, self.plan.warm_up
         return Pace(
             window=settings.window,
             group=max(1, settings.window // 2),
             rate=settings.smtp_rate,
             connections=settings.smtp_connections,
+            lane_rates={name: lane.rate for name, lane in self.plan.lanes.items() if lane.rate},
+            timetable=Timetable(
+                zone=settings.time_zone,
+                hours=self.plan.sending.hours,
+                per_day=self.plan.sending.per_day,
+                warm_up=WarmUp(warm_up.since, warm_up.first, warm_up.growth) if warm_up else None,
+            ),
         )
+
+    @cached_property
+    def plan(self) -> SendingPlan:
+        """What ``mailer.toml`` says. Raises SettingsError."""
+        return load_plan(self.workspace)
 
     @property
     def transport(self) -> Transport:

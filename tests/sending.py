@@ -20,9 +20,9 @@ from mailer.message.links import KeyRing
 from mailer.message.mailbox import Mailbox
 from mailer.model.words import Counts, Rendition, Slot, SlotKind
 from mailer.ports import Transport
+from mailer.smtp.pace import Pace
 from mailer.store import planning
 from mailer.store.database import Database
-from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.send_campaign import SendReport, send_campaign
 from mailer.usecases.sign_letters import Signing
 from tests.builders import make_list, make_subscriber, subscribe

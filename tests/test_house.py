@@ -66,7 +66,7 @@ def test_only_settings_reads_the_environment() -> None:
         if re.search(r"os\.environ|os\.getenv|environ\[", file.read_text("utf-8"))
     }
 
-    assert readers == {"mailer/settings.py"}
+    assert readers == {"mailer/settings/__init__.py"}
 
 
 def test_sql_lives_in_the_store() -> None:

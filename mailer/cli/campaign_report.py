@@ -162,6 +162,11 @@ def print_outcome(outcome: SendReport, report: CampaignReport) -> None:
     if outcome.because:
         screen.say()
         screen.say(f"Stopped: {outcome.because}")
+    for sentence in outcome.suspensions:
+        screen.say(f"Left alone: {sentence}")
+    if outcome.closed_until:
+        when = screen.clock_time(outcome.closed_until)
+        screen.say(f"Nothing goes before {when}: mailer.toml has hours of delivery or a daily cap.")
     print_next(report)
 
 

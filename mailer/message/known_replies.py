@@ -183,3 +183,29 @@ def _known(*tables: Iterable[_Row]) -> tuple[Known, ...]:
 
 BEFORE_RCPT = _known(_ABOUT_US, _ANYBODY)
 FROM_RCPT_ON = _known(_ABOUT_US, _ABOUT_THE_READER, _ANYBODY)
+
+# Providers that ask to be left alone, and for how many seconds. Sources: Google's page on 4.7.28
+# (ten minutes at least), Yahoo's on TSS04 (two hours), Microsoft's on RP-001 to RP-003.
+_SUSPENSIONS = [
+    (re.compile(pattern), seconds)
+    for pattern, seconds in (
+        (r"^4\d\d 4\.7\.28 ", 600),
+        (r"^5\d\d 5\.7\.28 ", 3_600),
+        (r"\[(?:ip)?tss?04\]", 7_200),
+        (r"\[(?:ip)?tss?\d\d\]", 3_600),
+        (r"\brp-00\d", 900),
+        (r"\[(?:hcm1|bs02)\]", 900),
+        (
+            r"^4.*(?:temporarily deferred|rate limited due to ip reputation|server (?:is )?busy)",
+            600,
+        ),
+    )
+]
+
+
+def suspension(line: str) -> int:
+    """How long a provider wants to be left alone, in seconds; 0 when it does not say so.
+
+    ``line`` is ``code enhanced text`` in lower case.
+    """
+    return next((seconds for pattern, seconds in _SUSPENSIONS if pattern.search(line)), 0)

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import re
 
-from mailer.message.known_replies import BEFORE_RCPT, FROM_RCPT_ON, Effect, Known
+from mailer.message.known_replies import BEFORE_RCPT, FROM_RCPT_ON, Effect, Known, suspension
 from mailer.model.words import Blame, DeliveryState, Outcome, Reply, Stage
 
-_ACCEPTED = Outcome(DeliveryState.accepted, "accepted", Blame.infrastructure)
+ACCEPTED = Outcome(DeliveryState.accepted, "accepted", Blame.infrastructure)
 _NAMED = frozenset({Stage.rcpt, Stage.data, Stage.dot})
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 
@@ -27,7 +27,7 @@ _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 def classify(stage: Stage, reply: Reply) -> Outcome:
     """Returns what a reply means. A positive reply means something at the dot only."""
     if stage is Stage.dot and reply.positive:
-        return _ACCEPTED
+        return ACCEPTED
     if not 400 <= reply.code < 600:
         return _deferred("protocol", Blame.infrastructure)
     if stage is Stage.mail and reply.enhanced in _NEEDS_SMTPUTF8:
@@ -47,22 +47,26 @@ def classify(stage: Stage, reply: Reply) -> Outcome:
 
 
 def _look_up(reply: Reply, table: tuple[Known, ...]) -> Known | None:
+    line = _line(reply)
+    return next((known for known in table if known.pattern.search(line)), None)
+
+
+def _line(reply: Reply) -> str:
+    """``code enhanced text`` in lower case: what the tables' patterns look at."""
     text = reply.text.strip().lower()
     enhanced = reply.enhanced
     if not enhanced and (found := _ENHANCED.match(text)):
         enhanced = found.group()
-    line = f"{reply.code} {enhanced} {text.removeprefix(enhanced).strip()}"
-    return next((known for known in table if known.pattern.search(line)), None)
+    return f"{reply.code} {enhanced} {text.removeprefix(enhanced).strip()}"
 
 
 def _outcome(known: Known, reply: Reply) -> Outcome:
     stops = known.effect is Effect.stop or (
         known.effect is Effect.stop_on_5yz and not reply.temporary
     )
-    if stops:
-        return _deferred(known.reason, known.blame, stops_run=True)
-    if reply.temporary or known.effect is Effect.wait:
-        return _deferred(known.reason, known.blame)
+    if stops or reply.temporary or known.effect is Effect.wait:
+        suspend = suspension(_line(reply)) if known.blame is Blame.rate else 0
+        return Outcome(DeliveryState.deferred, known.reason, known.blame, stops, suspend)
     return Outcome(DeliveryState.refused, known.reason, known.blame)
 
 

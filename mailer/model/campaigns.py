@@ -140,6 +140,17 @@ class Lane(SQLModel, table=True):
     first: int
     last: int
     cursor: int
+    resume_at: int | None = Field(default=None, sa_type=BigInteger)  # ms: left alone until then
+    why: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class SentDay(SQLModel, table=True):
+    """How many messages went on a day of the owner's calendar, of all campaigns."""
+
+    __tablename__ = "sent_day"
+
+    day: str = Field(primary_key=True)  # ISO
+    messages: int = 0
 
 
 class Waiting(SQLModel, table=True):

@@ -243,6 +243,7 @@ class Outcome:
     reason: str  # a word for the ledger: no_such_user, mailbox_full, policy, …
     blame: Blame
     stops_run: bool = False  # a configuration fault: finalise nobody, stop, say why
+    suspend: int = 0  # seconds that this provider wants to be left alone
 
 
 class SlotKind(StrEnum):

@@ -4,8 +4,9 @@ One statement reads everybody on the list and settles each person's fate, in one
 database. What it found lies in temporary tables of this connection's own, so that nobody waits
 while a million people are put in order; from there it is written in slices.
 
-The order spreads each mail domain evenly over the whole run, so that no provider gets its share in
-one burst and one slow provider does not hold back the rest. It is the same each time.
+Each provider has a range of positions, its lane; a run takes from all lanes in turn. Within a lane,
+each mail domain is spread evenly. So no provider gets its share in one burst, and a slow one does
+not hold back the rest. The order is the same each time.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from sqlalchemy import (
 from mailer.contacts.rule import Rule
 from mailer.model.campaigns import Delivery, Snapshot
 from mailer.model.words import DeliveryState, FrequencyCap
+from mailer.smtp.providers import OTHER
 from mailer.store.database import Database
 from mailer.store.rule_fields import PEOPLE, Yes
 from mailer.store.rule_sql import DELIVERY, SUBSCRIPTION, SUPPRESSION, RuleSql
@@ -79,6 +81,13 @@ _NEIGHBOURS = Table(  # who gets it, domain by domain
     Column("n", Integer, primary_key=True),
     Column("chosen", Integer),
     Column("domain", String),
+    **_TEMPORARY,
+)
+_PROVIDERS = Table(  # domains that belong to a lane of their own
+    "providers",
+    _STAGE,
+    Column("domain", String, primary_key=True),
+    Column("lane", Integer),
     **_TEMPORARY,
 )
 _AUDIENCE = Table(  # who gets it, in the order of sending
@@ -184,10 +193,13 @@ def explain(
 
 
 @contextmanager
-def gathered(db: Database, selection: Selection, names: Sequence[str]) -> Iterator[Crowd]:
+def gathered(
+    db: Database, selection: Selection, names: Sequence[str], lane_of: Mapping[str, str]
+) -> Iterator[Crowd]:
     """Everybody on the list with their fate, on a connection of its own.
 
-    ``names`` are the fields that the mail reads, in any of its languages.
+    ``names`` are the fields that the mail reads, in any of its languages; ``lane_of`` names the
+    lane of a domain, and a domain that is not in it belongs to the lane of all others.
     """
     with translated(db.shown), db.engine.connect() as connection:
         connection.detach()  # its settings and temporary tables must not go back to the pool
@@ -204,7 +216,12 @@ def gathered(db: Database, selection: Selection, names: Sequence[str]) -> Iterat
             columns = ["id", "address", "domain", "language", "fields", "excluded"]
             everybody = _everybody(selection, db.dialect, names)
             connection.execute(insert(_CHOSEN).from_select(columns, everybody))
-        yield Crowd(connection)
+            lanes = [OTHER, *dict.fromkeys(lane_of.values())]
+            numbers = {name: number for number, name in enumerate(lanes)}
+            if lane_of:
+                rows = [{"domain": d, "lane": numbers[name]} for d, name in lane_of.items()]
+                connection.execute(insert(_PROVIDERS), rows)
+        yield Crowd(connection, lanes)
 
 
 def _everybody(selection: Selection, dialect: str, names: Sequence[str]) -> Select[Any]:
@@ -248,8 +265,9 @@ _DELIVERY_COLUMNS = [
 class Crowd:
     """Everybody on a list, each with a fate; those who get it in the order of sending."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, lanes: Sequence[str]) -> None:
         self._connection = connection
+        self.lanes: list[tuple[str, int]] = []  # names with people, in the order of positions
         self.excluded: dict[str, int] = {}  # reason → people, the most frequent first
         with connection.begin():
             counted = connection.execute(
@@ -269,12 +287,15 @@ class Crowd:
                 )
             }
         with connection.begin():
-            self._put_in_order()
+            self._put_in_order(lanes)
             if connection.dialect.name == "postgresql":  # temporary tables are never looked at else
                 connection.exec_driver_sql("ANALYZE chosen, audience")
 
-    def _put_in_order(self) -> None:
-        """Each domain's people at even distances: the k-th of n stands at (k + ½) / n."""
+    def _put_in_order(self, names: Sequence[str]) -> None:
+        """Lane by lane, and in it each domain's people at even distances.
+
+        The k-th of n stands at (k + ½) / n of its lane.
+        """
         run = self._connection.execute
         run(
             insert(_NEIGHBOURS).from_select(
@@ -284,22 +305,31 @@ class Crowd:
                 .order_by(_CHOSEN.c.domain, _CHOSEN.c.id),
             )
         )
+        lane = func.coalesce(func.min(_PROVIDERS.c.lane), 0)
         each = (
             select(
                 _NEIGHBOURS.c.domain,
                 func.min(_NEIGHBOURS.c.n).label("first"),
                 func.count().label("people"),
+                lane.label("lane"),
+            )
+            .select_from(
+                _NEIGHBOURS.outerjoin(_PROVIDERS, _PROVIDERS.c.domain == _NEIGHBOURS.c.domain)
             )
             .group_by(_NEIGHBOURS.c.domain)
             .subquery("each_domain")
         )
+        for number, people in run(
+            select(each.c.lane, func.sum(each.c.people)).group_by(each.c.lane).order_by(each.c.lane)
+        ):
+            self.lanes.append((names[number], int(people)))
         place = (_NEIGHBOURS.c.n - each.c.first + literal(0.5, Double())) / each.c.people
         run(
             insert(_AUDIENCE).from_select(
                 ["chosen"],
                 select(_NEIGHBOURS.c.chosen)
                 .select_from(_NEIGHBOURS.join(each, each.c.domain == _NEIGHBOURS.c.domain))
-                .order_by(place, _NEIGHBOURS.c.n),
+                .order_by(each.c.lane, place, _NEIGHBOURS.c.n),
             )
         )
 

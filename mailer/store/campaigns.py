@@ -16,6 +16,7 @@ from mailer.errors import NotFoundError
 from mailer.model.campaigns import Campaign, Variant
 from mailer.model.people import Event, MailingList
 from mailer.model.words import CampaignState, Cause, DeliveryState
+from mailer.store.lanes import earliest_due, lanes_of
 from mailer.store.ledger import Moved, allow, tally
 
 _S = DeliveryState
@@ -203,11 +204,15 @@ def sample_fields(
 
 
 def next_due(connection: Connection, campaign_id: int) -> int | None:
-    """When the earliest deferred or released row is due, in ms."""
-    due = connection.execute(
-        text("SELECT min(due_at) FROM waiting WHERE campaign_id = :c"), {"c": campaign_id}
-    ).scalar()
-    return None if due is None else int(due)
+    """When there is something to send again, in ms: a row that is due, or a lane that resumes."""
+    due = []
+    for lane in lanes_of(connection, campaign_id):
+        earliest = earliest_due(connection, campaign_id, lane)
+        if earliest is not None:
+            due.append(max(earliest, lane.resume_at or 0))
+        elif lane.left and lane.resume_at is not None:
+            due.append(lane.resume_at)
+    return min(due, default=None)
 
 
 def siblings_under_way(connection: Connection, campaign_id: int) -> list[str]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
 from mailer.errors import StoppedError
-from mailer.model.words import CampaignState, Counts, DeliveryState, SubscriptionStatus
+from mailer.model.words import CampaignState, Cause, Counts, DeliveryState, SubscriptionStatus
 from mailer.store.dialect import gathered, hexadecimal, json_rows, run
+from mailer.store.lanes import Day, Lane, count_today, held_back, lanes_of, left_today
 from mailer.store.ledger import Moved, Settled, counts_after, require, settle
 
 _S = DeliveryState
@@ -46,6 +47,11 @@ class Exchange:
     counts: Counts
     next_due: int | None  # ms: when the earliest waiting row is due
     looked_at: int = 0  # rows that were considered; more than claimed when some were skipped
+    held: frozenset[int] = frozenset()  # lanes that were to be left alone and still have rows
+    full: bool = False  # the day's messages are used up
+
+
+_NO_LIMITS: Mapping[int, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +65,19 @@ class Ledger:
     expires_after_ms: int
 
     def exchange(
-        self, connection: Connection, settled: Sequence[Settled], want: int, now: int
+        self,
+        connection: Connection,
+        settled: Sequence[Settled],
+        want: int,
+        now: int,
+        *,
+        limits: Mapping[int, int] = _NO_LIMITS,
+        day: Day | None = None,
     ) -> Exchange:
         """Settles, then claims up to ``want`` rows, in the caller's transaction.
 
+        ``limits`` says how many rows a lane may have at most; 0 leaves it alone. ``next_due`` is
+        about the other lanes. ``day`` counts the day's messages, of all campaigns, up to its cap.
         Raises StoppedError when this run has been ended by another one (fencing).
         """
         state, due = self._beat(connection, now)
@@ -72,14 +87,24 @@ class Ledger:
             due = now  # perhaps: the look is cheap
         claimed: list[Claimed] = []
         looked_at = 0
-        if want > 0 and state is CampaignState.sending:
-            rows = self._due(connection, want, now) if due is not None and due <= now else []
-            if len(rows) < want:
-                rows += self._fresh(connection, want - len(rows))
+        room = want if day is None else min(want, left_today(connection, self.dialect, day))
+        if room > 0 and state is CampaignState.sending:
+            lanes = lanes_of(connection, self.campaign_id)
+            rows: list[Any] = []
+            if due is not None and due <= now:
+                rows = self._due(connection, lanes, limits, room, now)
+            if len(rows) < room:
+                rows += self._fresh(connection, lanes, limits, room - len(rows))
             looked_at = len(rows)
             claimed = self._claim(connection, rows, now, moved)
+        if day is not None:
+            back = sum(row.cause is Cause.released for row in settled)
+            count_today(connection, day, len(claimed) - back)
         counts, next_due = counts_after(connection, self.campaign_id, moved)
-        return Exchange(claimed, state, counts, next_due, looked_at)
+        held: frozenset[int] = frozenset()
+        if 0 in limits.values():
+            held, next_due = held_back(connection, self.campaign_id, limits)
+        return Exchange(claimed, state, counts, next_due, looked_at, held, room < want)
 
     def _beat(self, connection: Connection, now: int) -> tuple[CampaignState, int | None]:
         """Says that this run is alive; returns the campaign's state, and when a row is due (ms)."""
@@ -137,17 +162,26 @@ class Ledger:
         self._end(connection, [(p, "expired") for p in expired], _S.refused, now)
         return claimed
 
-    def _due(self, connection: Connection, want: int, now: int) -> list[Any]:
-        """Released and deferred rows whose time has come, oldest first."""
-        found = run(
-            connection,
-            "DELETE FROM waiting WHERE (campaign_id, due_at, position) IN ("
-            " SELECT campaign_id, due_at, position FROM waiting"
-            " WHERE campaign_id = :campaign AND due_at <= :now"
-            " ORDER BY due_at, position LIMIT :want) RETURNING position",
-            {"campaign": self.campaign_id, "now": now, "want": want},
+    def _due(
+        self,
+        connection: Connection,
+        lanes: Sequence[Lane],
+        limits: Mapping[int, int],
+        want: int,
+        now: int,
+    ) -> list[Any]:
+        """Released and deferred rows whose time has come, oldest first; limited lanes apart."""
+        others = "".join(
+            f" AND NOT position BETWEEN {int(lane.first)} AND {int(lane.last)}"
+            for lane in lanes
+            if lane.lane in limits
         )
-        positions = found.fetchall()
+        positions = self._take_due(connection, others, want, now)
+        for lane in lanes:
+            room = min(limits.get(lane.lane, 0), want - len(positions))
+            if room > 0:
+                own = f" AND position BETWEEN {int(lane.first)} AND {int(lane.last)}"
+                positions += self._take_due(connection, own, room, now)
         if not positions:
             return []
         rows = json_rows(self.dialect, "positions", [("position", "INTEGER")])
@@ -158,39 +192,56 @@ class Ledger:
             positions=json.dumps(positions),
         )
 
-    def _fresh(self, connection: Connection, want: int) -> list[Any]:
-        """The next rows of each lane behind its cursor, shared out by what each has left."""
-        lanes = run(
+    def _take_due(
+        self, connection: Connection, which: str, want: int, now: int
+    ) -> list[Sequence[int]]:
+        found = run(
             connection,
-            "SELECT lane, cursor, last FROM lane"
-            " WHERE campaign_id = :campaign AND cursor < last ORDER BY lane",
-            {"campaign": self.campaign_id},
-        ).fetchall()
-        left = sum(last - cursor for _, cursor, last in lanes)
-        rows: list[Any] = []
-        for lane, cursor, last in lanes:
-            share = max(1, want * (last - cursor) // left)
-            found = self._candidates(
+            "DELETE FROM waiting WHERE (campaign_id, due_at, position) IN ("
+            " SELECT campaign_id, due_at, position FROM waiting"
+            f" WHERE campaign_id = :campaign AND due_at <= :now{which}"
+            " ORDER BY due_at, position LIMIT :want) RETURNING position",
+            {"campaign": self.campaign_id, "now": now, "want": want},
+        )
+        return list(found.fetchall())
+
+    def _fresh(
+        self,
+        connection: Connection,
+        lanes: Sequence[Lane],
+        limits: Mapping[int, int],
+        want: int,
+    ) -> list[Any]:
+        """The next rows of each lane behind its cursor, shared out by what each has left.
+
+        Rows of several lanes alternate, so that no provider gets its share in one burst.
+        """
+        open_lanes = [lane for lane in lanes if lane.left and limits.get(lane.lane, want) > 0]
+        left = sum(lane.left for lane in open_lanes)
+        found: list[list[Any]] = []
+        for lane in open_lanes:
+            share = max(1, want * lane.left // left)
+            rows = self._candidates(
                 connection,
                 "",
                 "AND d.position > :cursor AND d.position <= :last ORDER BY d.position LIMIT :share",
-                cursor=cursor,
-                last=last,
-                share=min(share, want - len(rows)),
+                cursor=lane.cursor,
+                last=lane.last,
+                share=min(share, limits.get(lane.lane, want), want - sum(map(len, found))),
             )
-            rows += found
             run(
                 connection,
                 "UPDATE lane SET cursor = :cursor WHERE campaign_id = :campaign AND lane = :lane",
                 {
                     "campaign": self.campaign_id,
-                    "lane": lane,
-                    "cursor": found[-1][0] if found else last,
+                    "lane": lane.lane,
+                    "cursor": rows[-1][0] if rows else lane.last,
                 },
             )
-            if len(rows) >= want:
+            found.append(rows)
+            if sum(map(len, found)) >= want:
                 break
-        return rows
+        return found[0] if len(found) == 1 else _alternating(found)
 
     def _candidates(
         self, connection: Connection, joined: str, narrowed: str, **values: object
@@ -257,6 +308,14 @@ class Ledger:
             },
         )
         require(written.rowcount, len(ended))
+
+
+def _alternating(lanes: Sequence[Sequence[Any]]) -> list[Any]:
+    """All rows, each lane's spread evenly among the others'."""
+    placed = [
+        ((number + 0.5) / len(rows), row) for rows in lanes for number, row in enumerate(rows)
+    ]
+    return [row for _, row in sorted(placed, key=lambda place: place[0])]
 
 
 _CLAIMABLE = {state.value: state for state in (_S.planned, _S.deferred)}

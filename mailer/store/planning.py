@@ -25,6 +25,7 @@ from mailer.model.campaigns import (
     Variant,
 )
 from mailer.model.words import CampaignState, DeliveryState, Picture, SiteFile
+from mailer.smtp.providers import OTHER
 from mailer.store.database import Database, one
 from mailer.store.erasure import sweep
 from mailer.store.ledger import Moved
@@ -128,18 +129,37 @@ def add_people(
 
 
 def publish(
-    db: Database, campaign_id: int, *, issue: str, audience: int, excluded: Mapping[str, int]
+    db: Database,
+    campaign_id: int,
+    *,
+    issue: str,
+    audience: int,
+    excluded: Mapping[str, int],
+    lanes: Sequence[tuple[str, int]] = (),
 ) -> str:
-    """Makes the plan visible, all at once; returns its slug."""
+    """Makes the plan visible, all at once; returns its slug.
+
+    ``lanes`` are names with how many positions each has, in their order; without them there is one.
+    """
     with db.write() as connection:
         slug = _free_slug(connection, issue)
-        connection.execute(
-            text(
-                "INSERT INTO lane (campaign_id, lane, name, first, last, cursor)"
-                " VALUES (:campaign, 0, 'all', 1, :audience, 0)"
-            ),
-            {"campaign": campaign_id, "audience": audience},
-        )
+        first = 1
+        for number, (name, people) in enumerate(lanes or [(OTHER, audience)]):
+            connection.execute(
+                text(
+                    "INSERT INTO lane (campaign_id, lane, name, first, last, cursor, why)"
+                    " VALUES (:campaign, :lane, :name, :first, :last, :cursor, '')"
+                ),
+                {
+                    "campaign": campaign_id,
+                    "lane": number,
+                    "name": name,
+                    "first": first,
+                    "last": first + people - 1,
+                    "cursor": first - 1,
+                },
+            )
+            first += people
         connection.execute(
             text(
                 'INSERT INTO tally (campaign_id, audience, planned, sending, accepted, "deferred",'

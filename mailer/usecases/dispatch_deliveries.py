@@ -13,8 +13,7 @@ Pace, the freshness of a claim and the last word of a stop all come before the e
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,8 +22,9 @@ from random import Random
 from sqlalchemy import Connection
 
 from mailer.errors import StoppedError
+from mailer.message.fingerprint import fingerprint
 from mailer.message.mailbox import HeaderError
-from mailer.message.replies import classify
+from mailer.message.replies import ACCEPTED, classify
 from mailer.message.values import MergeError
 from mailer.model.words import (
     Blame,
@@ -37,36 +37,17 @@ from mailer.model.words import (
     Stage,
 )
 from mailer.ports import Clock, Outgoing
+from mailer.smtp.breaker import Breaker
+from mailer.smtp.flow import Flow, Stretch
+from mailer.smtp.pace import STALE_SECONDS, Pace
 from mailer.store.claims import Claimed, Exchange, Ledger
+from mailer.store.lanes import Day, Lane, suspend
 from mailer.store.ledger import Settled
 from mailer.store.recorder import Recorder
 from mailer.store.writer import Writer
-from mailer.usecases.render_ahead import BATCH, RenderAhead, Rendered, fingerprint
+from mailer.usecases.render_ahead import BATCH, RenderAhead, Rendered
 
-_STALE_SECONDS = 2.0  # a claim older than this is released: is the person still to be mailed?
 _ENVELOPE = (Stage.mail, Stage.rcpt, Stage.data)
-_HANG_UPS = 3  # on one person's envelope, in one run, before that person is deferred
-_HANG_UP_WAIT = 8.0  # seconds, after the second
-_MOST_LOST = 10  # texts without an answer in one run, if that is more than one in twenty
-_SAME_REFUSALS = 10  # in a row, with one status: it is about us, not about ten people
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How many rows may be in doubt, how many go into one commit, and how fast."""
-
-    window: int = 200
-    group: int = 100
-    rate: float = 0.0  # messages a second; 0: as fast as the wire
-    connections: int = 2
-    signing_threads: int = 2
-
-    @property
-    def rows(self) -> int:
-        """At most what the pace sends in two seconds, never fewer than the connections."""
-        if not self.rate:
-            return max(self.window, self.connections)
-        return max(self.connections, min(self.window, int(self.rate * _STALE_SECONDS)))
 
 
 @dataclass(slots=True)
@@ -91,19 +72,22 @@ class Dispatch:
     retry_after: tuple[int, ...]  # seconds
     max_wait: float  # seconds to wait for a deferred row before the run ends
     clock: Clock
+    lanes: Sequence[Lane]
     envelope: Callable[[Claimed], tuple[str, bool, str]]  # MAIL FROM, SMTPUTF8 needed, ENVID
     render: Callable[[Claimed], bytes]
     progress: Callable[[Counts, int | None], None]
     ahead: RenderAhead | None = None  # signs on other threads; without it letters are made here
     stop_reason: str = ""
+    suspensions: list[str] = field(default_factory=list)  # sentences for people
     state: CampaignState = CampaignState.sending
     counts: Counts = field(default_factory=Counts)
     next_due: int | None = None
+    closed_until: int | None = None  # ms: the hours of delivery, or the day's cap
     answers: int = 0
     wire_seconds: float = 0.0  # from a first command to the last reply, without waits
     _spell: float | None = None  # when the present spell of sending began
     _flights: dict[int, _Flight] = field(default_factory=dict)
-    _ready: deque[_Flight] = field(default_factory=deque)
+    _flow: Flow[_Flight] = field(init=False)
     _settled: list[Settled] = field(default_factory=list)
     _exchanging: list[int] | None = None  # positions that the running exchange settles
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
@@ -111,44 +95,43 @@ class Dispatch:
     _pacing: asyncio.TimerHandle | None = None
     _committing: asyncio.TimerHandle | None = None
     _ticking: asyncio.TimerHandle | None = None
-    _next_take: float = 0.0
-    _hung_up: dict[int, int] = field(default_factory=dict)
-    _lost: int = 0
+    _breaker: Breaker = field(default_factory=Breaker)
     _behind: int = 0  # claimed, and being rendered on other threads
     _dry: bool = False  # the last claim brought nothing, and nothing is due soon
     _draining: bool = False
-    _same: tuple[str, int] = ("", 0)
     _fault: BaseException | None = None
     _jitter: Random = field(default_factory=Random)
+
+    def __post_init__(self) -> None:
+        ahead = self._loop.time() - self.clock.now().timestamp()
+        stretches = [
+            Stretch(lane.name, lane.last, (lane.resume_at or 0) / 1000 + ahead, lane.why)
+            for lane in self.lanes
+        ]
+        self._flow = Flow(self.pace, stretches)
 
     # ---- ports.Source ------------------------------------------------------------------
 
     def take(self) -> Outgoing | None:
         """The next envelope, when the pace allows one."""
         now = self._loop.time()
-        if self.stopping or (self.pace.rate and not self._paced(now)):
+        if self.stopping:
             return None
-        while self._ready:
-            flight = self._ready.popleft()
-            if now - flight.claimed_at > _STALE_SECONDS:
+        while (flight := self._flow.pop(now)) is not None:
+            if now - flight.claimed_at > STALE_SECONDS:
                 self._release(flight, "claimed afresh")
                 continue
             message = self._render(flight)
             if message is None:
                 continue
-            if self.pace.rate:
-                self._next_take = max(self._next_take, now - 0.05) + 1 / self.pace.rate
+            self._flow.went(flight.row.position, now)
             if self._spell is None:
                 self._spell = now
             sender, smtputf8, envelope_id = self.envelope(flight.row)
-            return Outgoing(
-                flight.row.position,
-                sender,
-                flight.row.address,
-                partial(bytes, message),
-                smtputf8,
-                envelope_id,
-            )
+            to, text = flight.row.address, partial(bytes, message)
+            return Outgoing(flight.row.position, sender, to, text, smtputf8, envelope_id)
+        if (opens := self._flow.opens_at(now)) is not None:
+            self._wake_at(opens)
         return None
 
     @property
@@ -158,7 +141,7 @@ class Dispatch:
 
     async def changed(self) -> None:
         self._changed.clear()
-        if self.finished or (self._ready and not self.pace.rate):
+        if self.finished or self._flow.open_now:
             return
         await self._changed.wait()
 
@@ -175,21 +158,27 @@ class Dispatch:
     def answered(self, key: int, stage: Stage, reply: Reply) -> None:
         flight = self._flights[key]
         outcome = classify(stage, reply)
-        if (
-            outcome.blame is Blame.message
-            and outcome.stops_run
-            and not flight.row.address.isascii()
-        ):
+        whole = outcome.blame is Blame.message and outcome.stops_run
+        if whole and not flight.row.address.isascii():
             # Its headers alone hold UTF-8: what the server dislikes is this one letter.
             outcome = Outcome(DeliveryState.refused, "eai_unsupported", Blame.message)
         self.recorder.answered(flight.slot, stage, reply)
         self.answers += 1
+        now = self._loop.time()
+        if outcome is ACCEPTED:
+            self._flow.accepted(key, now)
+        else:
+            outcome, rest = self._flow.troubled(key, outcome, reply, now)
+            if rest:
+                self._suspend(self._flow.lane(key), rest, reply)
         if outcome.stops_run:
             self._release(flight, outcome.reason)
             self.stop(f"The mail server refused for everybody, not for one person: {reply}")
             return
-        self._watch(stage, outcome, reply)
-        due = self._due(flight.row.attempt) if outcome.state is DeliveryState.deferred else None
+        if why := self._breaker.heard(stage, outcome, reply):
+            self.stop(why)
+        deferred = outcome.state is DeliveryState.deferred
+        due = self._due(flight.row) if deferred else None
         self._settle(
             flight,
             outcome.state,
@@ -209,24 +198,18 @@ class Dispatch:
         if stage not in _ENVELOPE or self.stopping:
             self._release(flight, why)
             return
-        times = self._hung_up[key] = self._hung_up.get(key, 0) + 1
-        if times < _HANG_UPS:
-            wait = 0 if times == 1 else _HANG_UP_WAIT
-            due = int((self.clock.now().timestamp() + wait) * 1000)
-            self._settle(flight, flight.row.was, Cause.released, why[:120], "", due)
-        else:
-            due = self._due(flight.row.attempt)
-            state = DeliveryState.deferred
+        wait = self._breaker.hung_up(key)
+        if wait is None:
+            due, state = self._due(flight.row), DeliveryState.deferred
             self._settle(flight, state, Cause.answered, "connection_dropped", why, due)
+        else:
+            due = self._milliseconds(wait)
+            self._settle(flight, flight.row.was, Cause.released, why[:120], "", due)
 
     def lost(self, key: int, why: str) -> None:
         self._settle(self._flights[key], DeliveryState.unknown, Cause.lost, why[:120], "", None)
-        self._lost += 1
-        if self._lost >= _MOST_LOST and self._lost * 20 > self.answers:
-            self.stop(
-                f"The server broke off after the text of {self._lost} mails;"
-                " nobody knows whether they were taken."
-            )
+        if why := self._breaker.lost(self.answers):
+            self.stop(why)
 
     # ---- the run -----------------------------------------------------------------------
 
@@ -257,8 +240,8 @@ class Dispatch:
         while self._exchanging is not None or self._behind:
             self._changed.clear()
             await self._changed.wait()
-        while self._ready:
-            self._release(self._ready.popleft(), "stopped")
+        for flight in self._flow.withdraw():
+            self._release(flight, "stopped")
         if self._fault is not None:
             raise self._fault
         settled, self._settled = self._settled, []
@@ -307,7 +290,8 @@ class Dispatch:
                 flight, DeliveryState.refused, Cause.answered, "unsendable", str(error), None
             )
             outcome = Outcome(DeliveryState.refused, "unsendable", Blame.message)
-            self._watch(Stage.rcpt, outcome, reply)
+            if why := self._breaker.heard(Stage.rcpt, outcome, reply):
+                self.stop(why)
             return None
         if flight.row.message_hash not in (None, flight.message_hash):
             self._release(flight, "other bytes than at the first attempt")
@@ -318,39 +302,53 @@ class Dispatch:
             return None
         return message
 
-    def _watch(self, stage: Stage, outcome: Outcome, reply: Reply) -> None:
-        """Stops the run when ten people in a row hear one and the same permanent refusal."""
-        if outcome.state is DeliveryState.accepted:
-            self._same = ("", 0)
-        known = outcome.blame is Blame.recipient and outcome.reason != "rejected"
-        about_one = known or reply.enhanced.startswith(("5.1.", "5.2."))
-        if stage not in (Stage.rcpt, Stage.dot) or reply.code < 500 or about_one:
-            return
-        status = f"{reply.code} {reply.enhanced}"
-        self._same = (status, self._same[1] + 1 if self._same[0] == status else 1)
-        if self._same[1] >= _SAME_REFUSALS:
-            self.stop(
-                f"{_SAME_REFUSALS} people in a row were refused with the same status;"
-                f" the last: {reply}"
-            )
+    def _suspend(self, lane: int, seconds: int, reply: Reply) -> None:
+        """Gives back what is claimed for a lane, and writes down how long it is left alone."""
+        for flight in self._flow.withdraw(lane):
+            self._release(flight, "suspended")
+        until = self._milliseconds(seconds)
+        self.suspensions.append(
+            f"{self._flow.name(lane)} wants to be left alone for {seconds // 60} minutes: {reply}"
+        )
+        campaign_id, number = self.ledger.campaign_id, self.lanes[lane].lane
+        written = self.writer.submit(
+            lambda connection: suspend(connection, campaign_id, number, until, str(reply))
+        )
+        written.add_done_callback(
+            lambda done: self._loop.call_soon_threadsafe(self._note_fault, done.exception())
+        )
 
-    def _due(self, attempt: int) -> int:
-        """When to try again, in ms: the schedule's delay for this attempt, give or take a tenth."""
-        delay = self.retry_after[min(attempt, len(self.retry_after)) - 1]
+    def _note_fault(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._fault = error
+            self._changed.set()
+
+    def _due(self, row: Claimed) -> int:
+        """When to try again, in ms: the schedule's delay for this attempt, give or take a tenth.
+
+        Not before the end of a suspension.
+        """
+        delay = self.retry_after[min(row.attempt, len(self.retry_after)) - 1]
         wait = delay * self._jitter.uniform(1.0, 1.1)
-        return int((self.clock.now().timestamp() + wait) * 1000)
+        left = self._flow.left_alone(self._flow.lane(row.position), self._loop.time())
+        return self._milliseconds(max(wait, left))
 
-    def _paced(self, now: float) -> bool:
-        if now >= self._next_take:
-            return True
-        if self._pacing is None:
+    def _milliseconds(self, seconds: float) -> int:
+        """So many seconds from now, as the ledger has it."""
+        return int((self.clock.now().timestamp() + seconds) * 1000)
 
-            def allow() -> None:
-                self._pacing = None
-                self._changed.set()
+    def _wake_at(self, when: float) -> None:
+        """Lets the wire ask again then; an earlier time moves the timer."""
+        if self._pacing is not None:
+            if self._pacing.when() <= when:
+                return
+            self._pacing.cancel()
 
-            self._pacing = self._loop.call_at(self._next_take, allow)
-        return False
+        def allow() -> None:
+            self._pacing = None
+            self._changed.set()
+
+        self._pacing = self._loop.call_at(when, allow)
 
     # ---- the ledger's exchange ---------------------------------------------------------
 
@@ -364,7 +362,7 @@ class Dispatch:
         if self._exchanging is not None or self._draining:
             return
         if len(self._settled) >= min(self.pace.group, self.pace.rows) or not (
-            self._ready or self._behind
+            self._flow or self._behind
         ):
             self._exchange()
         elif self._committing is None:
@@ -378,6 +376,8 @@ class Dispatch:
             self._committing = None
         settled, self._settled = self._settled, []
         want = 0 if self.stopping else self.pace.rows - len(self._flights) + len(settled)
+        if self._outside_hours():
+            want = 0
         if not settled and want <= 0 and not even_if_idle:
             return
         self._exchanging = [row.position for row in settled]
@@ -386,12 +386,22 @@ class Dispatch:
         )
 
     def _submit(self, settled: list[Settled], want: int) -> Future[Exchange]:
-        now = int(self.clock.now().timestamp() * 1000)
+        moment = self.clock.now()
+        now = int(moment.timestamp() * 1000)
+        limits = self._flow.room(self._loop.time())
+        cap = self.pace.timetable.cap(moment)
+        day = None if cap is None else Day(self.pace.timetable.day(moment).isoformat(), cap)
 
         def work(connection: Connection) -> Exchange:
-            return self.ledger.exchange(connection, settled, want, now)
+            return self.ledger.exchange(connection, settled, want, now, limits=limits, day=day)
 
         return self.writer.submit(work)
+
+    def _outside_hours(self) -> bool:
+        moment = self.clock.now()
+        opens = self.pace.timetable.opens_at(moment)
+        self.closed_until = int(opens.timestamp() * 1000) if opens > moment else None
+        return opens > moment
 
     def _exchanged(self, done: Future[Exchange]) -> None:
         positions, self._exchanging = self._exchanging or [], None
@@ -410,11 +420,8 @@ class Dispatch:
         for flight in flights:
             self._flights[flight.row.position] = flight
         self._get_ready(flights)
-        self.counts, self.next_due, self.state = (
-            result.counts,
-            result.next_due,
-            result.campaign_state,
-        )
+        self.counts, self.state = result.counts, result.campaign_state
+        self.next_due = self._next_due(result, now)
         if result.campaign_state is not CampaignState.sending:
             self.stop(f"The campaign was {result.campaign_state}.")
         idle = not self._flights and not self._settled
@@ -427,15 +434,19 @@ class Dispatch:
         self._changed.set()
         if (
             len(self._settled) >= self.pace.group
-            or (self._settled and not (self._ready or self._behind))
+            or (self._settled and not (self._flow or self._behind))
             or go_on
         ):
             self._exchange()
 
+    def _queue(self, flights: list[_Flight]) -> None:
+        for flight in flights:
+            self._flow.add(flight.row.position, flight, flight.claimed_at)
+
     def _get_ready(self, flights: list[_Flight]) -> None:
         """Has letters signed on other threads first, when they are to be signed."""
         if self.ahead is None:
-            self._ready.extend(flights)
+            self._queue(flights)
             return
         for number in range(0, len(flights), BATCH):
             some = flights[number : number + BATCH]
@@ -444,7 +455,6 @@ class Dispatch:
             job.add_done_callback(partial(self._hand_back, some))
 
     def _hand_back(self, flights: list[_Flight], done: Future[list[Rendered]]) -> None:
-        """On a signing thread."""
         self._loop.call_soon_threadsafe(self._signed, flights, done)
 
     def _signed(self, flights: list[_Flight], done: Future[list[Rendered]]) -> None:
@@ -455,8 +465,19 @@ class Dispatch:
         else:
             for flight, rendered in zip(flights, done.result(), strict=True):
                 flight.rendered = rendered
-        self._ready.extend(flights)
+        self._queue(flights)
         self._changed.set()
+
+    def _next_due(self, result: Exchange, now: float) -> int | None:
+        """When there is something to send again (ms): a row, a lane, the hours, the next day."""
+        due = [] if result.next_due is None else [result.next_due]
+        due += [self._milliseconds(self._flow.left_alone(lane, now)) for lane in result.held]
+        if result.full:
+            tomorrow = self.pace.timetable.tomorrow(self.clock.now())
+            self.closed_until = int(tomorrow.timestamp() * 1000)
+        if self.closed_until is not None and result.counts.left > len(self._flights):
+            return max(self.closed_until, min(due, default=0))
+        return min(due, default=None)
 
     def _free(self, positions: list[int]) -> None:
         for position in positions:

@@ -26,6 +26,7 @@ class Frozen:
     audience: int
     by_variant: Sequence[int]
     excluded: Mapping[str, int]
+    lanes: Sequence[tuple[str, int]]  # providers with their people, in the order of positions
 
 
 def freeze_audience(
@@ -36,6 +37,7 @@ def freeze_audience(
     *,
     db: Database,
     selection: audience.Selection,
+    lane_of: Mapping[str, str],
 ) -> Frozen:
     """Writes the audience of a campaign that is being planned.
 
@@ -44,10 +46,11 @@ def freeze_audience(
     3. Write deliveries and snapshots, in slices.
 
     ``variants`` are rows' ids, ``letters`` what they hold; ``choose`` says which of them a language
-    gets. Raises InputError when somebody lacks a value that the mail needs.
+    gets; ``lane_of`` names the lane of a domain. Raises InputError when somebody lacks a value
+    that the mail needs.
     """
     names = sorted({name for letter in letters for name in letter.names})
-    with audience.gathered(db, selection, names) as crowd:
+    with audience.gathered(db, selection, names, lane_of) as crowd:
         variant_of = {language: choose(language) for language in crowd.languages}
         gaps = _Gaps(letters)
         for values in crowd.values():
@@ -57,7 +60,7 @@ def freeze_audience(
     by_variant = [0] * len(variants)
     for language, people in crowd.languages.items():
         by_variant[variant_of[language]] += people
-    return Frozen(crowd.size, by_variant, crowd.excluded)
+    return Frozen(crowd.size, by_variant, crowd.excluded, crowd.lanes)
 
 
 class _Gaps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from mailer.message.links import KeyRing
 from mailer.message.mailbox import HeaderError, Mailbox, encode_domain, parse_mailbox
 from mailer.model.words import FieldKind, Rendition
 from mailer.ports import Clock, Folder
+from mailer.smtp.providers import lane_names
 from mailer.store import people, planning, runs
 from mailer.store.database import Database
 from mailer.usecases.check_issue import check_issue
@@ -48,6 +49,7 @@ class SendingPolicy:
     site_url: str
     signing: Signing | None = None
     cfbl_address: str = ""  # complaints come here (RFC 9477)
+    lane_of: Mapping[str, str] = field(default_factory=lambda: lane_names({}))  # by domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ def plan_campaign(
             lambda language: choose(language, offered),
             db=db,
             selection=selected.selection,
+            lane_of=sending.lane_of,
         )
         slug = planning.publish(
             db,
@@ -165,6 +168,7 @@ def plan_campaign(
             issue=issue.name,
             audience=frozen.audience,
             excluded=frozen.excluded,
+            lanes=frozen.lanes,
         )
     except BaseException:
         planning.discard(db, campaign_id)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from hashlib import sha256
 from typing import NamedTuple
 
+from mailer.message.fingerprint import fingerprint
 from mailer.message.mailbox import HeaderError
 from mailer.message.values import MergeError
 from mailer.store.claims import Claimed
 
-_LONG, _PIECE = 20_000, 2_047  # bytes
 BATCH = 8  # letters a job: handing over costs as much as rendering one
 
 
@@ -61,17 +60,3 @@ class RenderAhead:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def fingerprint(message: bytes) -> bytes:
-    """Sixteen bytes that another message does not have.
-
-    hashlib gives the interpreter's lock away for more than 2,047 bytes at a time, and getting it
-    back from the ledger's thread takes several times longer than the hashing. Long messages may.
-    """
-    if len(message) > _LONG:
-        return sha256(message).digest()[:16]
-    found = sha256()
-    for start in range(0, len(message), _PIECE):
-        found.update(message[start : start + _PIECE])
-    return found.digest()[:16]

@@ -21,11 +21,13 @@ from mailer.message.links import KeyRing, LinkError, Purpose, Tokens
 from mailer.message.replies import classify
 from mailer.model.words import CampaignState, Counts, DeliveryState, Reply, Stage
 from mailer.ports import Clock, Transport
+from mailer.smtp.pace import Pace
 from mailer.store import campaigns, runs
 from mailer.store.claims import Claimed, Ledger
 from mailer.store.database import Database
+from mailer.store.lanes import lanes_of
 from mailer.store.ledger import counts
-from mailer.usecases.dispatch_deliveries import Dispatch, Pace
+from mailer.usecases.dispatch_deliveries import Dispatch
 from mailer.usecases.render_ahead import RenderAhead
 from mailer.usecases.sign_letters import Signing
 
@@ -47,6 +49,8 @@ class SendReport:
     because: str
     next_due: int | None
     recovered: runs.Recovered
+    suspensions: tuple[str, ...] = ()  # providers that wanted to be left alone, in sentences
+    closed_until: int | None = None  # ms: outside of the hours of delivery, or the day's cap
 
 
 async def send_campaign(
@@ -85,6 +89,7 @@ async def send_campaign(
             row.id: CompiledMessage.load(row.compiled)
             for row in campaigns.variants(connection, campaign.id)
         }
+        lanes = lanes_of(connection, campaign.id)
     schedule = Schedule(retry_after, clock)
     runs.recover_issue(db, campaign.issue, folder=folder, now=clock.now(), judge=schedule.judge)
     begun = runs.begin(
@@ -111,6 +116,7 @@ async def send_campaign(
             retry_after=retry_after,
             max_wait=max_wait,
             clock=clock,
+            lanes=lanes,
             envelope=letters.envelope,
             render=letters.render,
             progress=progress,
@@ -144,6 +150,8 @@ async def send_campaign(
         dispatch.stop_reason,
         next_due,
         replace(begun.found, files=()),
+        tuple(dispatch.suspensions),
+        dispatch.closed_until if final.left else None,
     )
 
 

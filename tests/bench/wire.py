@@ -27,9 +27,9 @@ from pathlib import Path
 
 from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.model.words import Rendition
+from mailer.smtp.pace import Pace
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
-from mailer.usecases.dispatch_deliveries import Pace
 from tests import sending
 from tests.crowd import make_crowd
 

@@ -21,9 +21,9 @@ def samples() -> list[tuple[Stage, str, Outcome]]:
         if not line or line.startswith("#"):
             continue
         stages, state, reason, blame, reply = (part.strip() for part in line.split(" | "))
-        outcome = Outcome(
-            DeliveryState(state.removesuffix(" stop")), reason, Blame(blame), state.endswith("stop")
-        )
+        word, *more = state.split()
+        rest = sum(int(each) for each in more if each.isdigit())
+        outcome = Outcome(DeliveryState(word), reason, Blame(blame), "stop" in more, rest)
         found += [(Stage(stage), reply, outcome) for stage in stages.split()]
     return found
 

@@ -49,7 +49,7 @@ def new_campaign(db: Database, list_id: int, issue: str = "edition") -> tuple[in
 def freeze(db: Database, selection: Selection, names: list[str] | None = None) -> audience.Crowd:
     """Writes an audience under a new campaign and takes it away again; returns what was counted."""
     campaign, variants = new_campaign(db, selection.list_id)
-    with audience.gathered(db, selection, names or []) as crowd:
+    with audience.gathered(db, selection, names or [], {}) as crowd:
         crowd.write(campaign, variants, dict.fromkeys(crowd.languages, 0))
     return crowd
 
@@ -219,7 +219,7 @@ def until_killed(crowd):
         if number == 3:
             os.kill(os.getpid(), signal.SIGKILL)
         yield each
-with audience.gathered(db, audience.Selection(int(sys.argv[2])), []) as crowd:
+with audience.gathered(db, audience.Selection(int(sys.argv[2])), [], {}) as crowd:
     audience.Crowd._slices = until_killed
     crowd.write(campaign, variants, dict.fromkeys(crowd.languages, 0))
 """
@@ -236,7 +236,7 @@ def test_a_plan_that_was_killed_half_way_is_removed_by_the_next(db: Database) ->
     assert killed.returncode == -signal.SIGKILL
     assert half == 60
     campaign, variants = new_campaign(db, list_id, "next")
-    with audience.gathered(db, Selection(list_id), []) as crowd:
+    with audience.gathered(db, Selection(list_id), [], {}) as crowd:
         crowd.write(campaign, variants, dict.fromkeys(crowd.languages, 0))
     planning.publish(db, campaign, issue="next", audience=crowd.size, excluded={})
     with db.read() as connection:

@@ -17,12 +17,12 @@ from mailer.contacts.address import parse_address
 from mailer.contacts.mention import mentions
 from mailer.errors import NotFoundError
 from mailer.model.words import TrackingAnswer
+from mailer.smtp.pace import Pace
 from mailer.store import evidence, maintenance, people, planning
 from mailer.store.database import Database
 from mailer.usecases.add_list import add_list
 from mailer.usecases.add_subscriber import add_subscriber
 from mailer.usecases.check_suppression import check_suppression
-from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.edit_subscriber import SubscriberChanges, edit_subscriber
 from mailer.usecases.erase_subscriber import ErasedSubscriber, erase_subscriber
 from mailer.usecases.import_contacts import import_contacts

@@ -15,11 +15,11 @@ from mailer.adapters.inbox import Inbox
 from mailer.errors import InputError, MailerError, SettingsError
 from mailer.message.links import KeyRing
 from mailer.model.words import CampaignState, Counts, DeliveryState
+from mailer.smtp.pace import Pace
 from mailer.store import campaigns, maintenance, migrations, runs
 from mailer.store.claims import Ledger
 from mailer.store.database import Database, database_url
 from mailer.store.ledger import counts
-from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.reopen_deliveries import resend_unknown, skip_unknown
 from mailer.usecases.send_campaign import Schedule, SendReport
 from mailer.usecases.stop_campaign import cancel_campaign, pause_campaign

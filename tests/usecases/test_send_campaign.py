@@ -20,9 +20,9 @@ from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.errors import BusyError, InputError
 from mailer.message.links import Purpose, read, read_verp
 from mailer.model.words import CampaignState, Counts, DeliveryState
+from mailer.smtp.pace import Pace
 from mailer.store import campaigns, maintenance, runs
 from mailer.store.database import Database
-from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.reopen_deliveries import resend_unknown, retry_refused, skip_unknown
 from mailer.usecases.send_campaign import send_campaign
 from mailer.usecases.stop_campaign import cancel_campaign, pause_campaign

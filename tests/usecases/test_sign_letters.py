@@ -11,10 +11,10 @@ from mailer.adapters.key_files import KeyFolder
 from mailer.errors import SettingsError
 from mailer.message.keys import record, record_name
 from mailer.model.words import CampaignState, Counts, DeliveryState
+from mailer.smtp.pace import Pace
 from mailer.store import campaigns, maintenance
 from mailer.store.database import Database
 from mailer.usecases import send_campaign
-from mailer.usecases.dispatch_deliveries import Pace
 from mailer.usecases.sign_letters import Signing
 from tests.message.signing import key_pem, verdicts
 from tests.sending import plan_letters, send

@@ -142,7 +142,7 @@ def test_a_suppressed_person_is_neither_planned_nor_sent(
     suppress_address("edition-2@example2.org", db=db, clock=clock, list_name="edition")
     with db.read() as connection:
         list_id = people.find_list(connection, "edition").id
-    with audience.gathered(db, audience.Selection(list_id), []) as crowd:
+    with audience.gathered(db, audience.Selection(list_id), [], {}) as crowd:
         excluded, left = crowd.excluded, crowd.size
 
     with Inbox() as inbox:

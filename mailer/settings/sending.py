@@ -1,0 +1,125 @@
+"""``mailer.toml``: how mail goes out, where a variable would not do. Secrets never stand in it.
+
+::
+
+    [sending]
+    per_day = 20000            # messages a day, of all campaigns
+    hours = "08:00-20:00"      # in MAILER_TIME_ZONE; nothing goes outside of them
+
+    [warm_up]                  # a new sender begins small
+    since = 2026-11-20
+    first = 500                # on that day
+    growth = 1.25              # times as many each day
+
+    [lanes.gmail]              # a provider that mailer knows, or one of your own
+    rate = 20                  # messages a second
+    [lanes.partner]
+    domains = ["partner.example"]
+    rate = 5
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date, time
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from mailer.errors import Fault, SettingsError
+from mailer.message.keys import is_domain
+from mailer.smtp.providers import OTHER, PROVIDERS
+
+FILE = "mailer.toml"
+
+
+def _hours(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    begin, _, end = value.partition("-")
+    try:
+        found = time.fromisoformat(begin.strip()), time.fromisoformat(end.strip())
+    except ValueError:
+        raise ValueError('hours such as "08:00-20:00"') from None
+    if found[0] == found[1]:
+        raise ValueError('hours that differ, such as "08:00-20:00"')
+    return found
+
+
+def _domains(value: object) -> object:
+    if isinstance(value, list):
+        for each in value:
+            if not isinstance(each, str) or not is_domain(each):
+                raise ValueError('domains such as ["example.org"], beyond ASCII as xn--…')
+        return tuple(each.lower() for each in value)
+    return value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Sending(_Part):
+    """Caps for everything."""
+
+    per_day: int = Field(default=0, ge=0)
+    hours: Annotated[tuple[time, time] | None, BeforeValidator(_hours)] = None
+
+
+class WarmUpPlan(_Part):
+    """A daily cap that grows."""
+
+    since: date
+    first: int = Field(default=500, ge=1)
+    growth: float = Field(default=1.25, ge=1, le=3)
+
+
+class LanePlan(_Part):
+    """One provider's pace, and the domains that the owner adds to it."""
+
+    rate: float = Field(default=0, ge=0, allow_inf_nan=False)
+    domains: Annotated[tuple[str, ...], BeforeValidator(_domains)] = ()
+
+
+class SendingPlan(_Part):
+    """All of ``mailer.toml``."""
+
+    sending: Sending = Sending()
+    warm_up: WarmUpPlan | None = None
+    lanes: dict[str, LanePlan] = {}
+
+
+def load_plan(workspace: Path) -> SendingPlan:
+    """Reads ``mailer.toml``; without one, nothing is limited. Raises SettingsError."""
+    file = workspace / FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return SendingPlan()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(Fault(f"can't be read: {error}.", file=str(file))) from error
+    try:
+        plan = SendingPlan.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(Fault(f"is not TOML: {error}.", file=str(file))) from error
+    except ValidationError as error:
+        faults = [_fault(dict(item), str(file)) for item in error.errors()]
+        raise SettingsError(faults) from None
+    for name, lane in plan.lanes.items():
+        if name not in PROVIDERS and name != OTHER and not lane.domains:
+            hint = f"Give it domains, or name one of: {', '.join(PROVIDERS)}, {OTHER}."
+            raise SettingsError(
+                Fault(f"lanes.{name}: no provider of that name is known.", str(file), hint=hint)
+            )
+    return plan
+
+
+def _fault(item: dict[str, Any], file: str) -> Fault:
+    where = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return Fault(f"{where} is not known here.", file, hint="`.env.example` shows what is.")
+    accepted = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return Fault(
+        f"{where} = {item['input']!r} is not accepted.", file, hint=f"Accepted: {accepted}."
+    )

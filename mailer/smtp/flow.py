@@ -1,0 +1,111 @@
+"""What may go now: the pace of all, each provider's lane, and what a deferral makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Generic, NamedTuple, TypeVar
+
+from mailer.model.words import Blame, DeliveryState, Outcome, Reply
+from mailer.smtp.lanes import Lanes
+from mailer.smtp.pace import STALE_SECONDS, Pace, Throttle
+from mailer.smtp.providers import OTHER
+
+T = TypeVar("T")
+_ABOUT_ONE = ("greylisted", "policy")  # deferrals that one reader's server may mean for itself
+
+
+class Stretch(NamedTuple):
+    """A lane: its provider's name, the last key in it, and when a suspension ends (0: none)."""
+
+    name: str
+    last: int
+    suspended_until: float
+    why: str
+
+
+class Flow(Generic[T]):
+    """One run's queue. Items are opaque; their keys tell the lane. Seconds are the loop's."""
+
+    def __init__(self, pace: Pace, stretches: Sequence[Stretch]) -> None:
+        self._pace = pace
+        self._names = [stretch.name for stretch in stretches]
+        throttles = [Throttle(pace.lane_rates.get(name, 0.0)) for name in self._names]
+        for stretch, throttle in zip(stretches, throttles, strict=True):
+            throttle.suspend(stretch.suspended_until, stretch.why)
+        self._all = Throttle(pace.rate)
+        self._lanes: Lanes[T] = Lanes([stretch.last for stretch in stretches], throttles)
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    @property
+    def open_now(self) -> bool:
+        """Whether something waits that nothing holds back."""
+        return self._lanes.any_free and not self._pace.rate
+
+    def name(self, lane: int) -> str:
+        return self._names[lane]
+
+    def lane(self, key: int) -> int:
+        return self._lanes.of(key)
+
+    def add(self, key: int, item: T, now: float) -> None:
+        self._lanes.add(self._lanes.of(key), item, now)
+
+    def pop(self, now: float) -> T | None:
+        """The next item that may go now."""
+        if self._pace.rate and self._all.opens_at(now) > now:
+            return None
+        return self._lanes.pop(now)
+
+    def went(self, key: int, now: float) -> None:
+        """Its item is on the wire."""
+        if self._pace.rate:
+            self._all.took(now)
+        self._lanes.throttles[self._lanes.of(key)].took(now)
+
+    def opens_at(self, now: float) -> float | None:
+        """When something that waits may go; None when nothing does."""
+        if self._pace.rate and len(self._lanes):
+            return max(self._all.opens_at(now), self._lanes.opens_at() or 0.0)
+        return self._lanes.opens_at()
+
+    def room(self, now: float) -> dict[int, int]:
+        """How many rows each limited lane can use before a claim is stale."""
+        return self._lanes.room(now, STALE_SECONDS)
+
+    def left_alone(self, lane: int, now: float) -> float:
+        """Seconds until a lane's suspension ends, 0 when there is none."""
+        return max(self._lanes.throttles[lane].suspended_until - now, 0.0)
+
+    def accepted(self, key: int, now: float) -> None:
+        throttle = self._lanes.throttles[self._lanes.of(key)]
+        if throttle.backing_off:
+            throttle.accepted(now)
+
+    def troubled(self, key: int, outcome: Outcome, reply: Reply, now: float) -> tuple[Outcome, int]:
+        """Slows a lane down, or suspends it; returns what the reply means then, and for how long.
+
+        A provider that asks for a rest gets it and the run goes on. When no provider's lane is
+        concerned, it is the relay that takes everything: its refusal stops the run as before.
+        """
+        lane = self._lanes.of(key)
+        throttle = self._lanes.throttles[lane]
+        if outcome.suspend and self._names[lane] != OTHER:
+            fresh = self.left_alone(lane, now) < outcome.suspend / 2
+            if fresh:
+                throttle.suspend(now + outcome.suspend, str(reply))
+                throttle.deferred(now)
+            return replace(outcome, stops_run=False), outcome.suspend if fresh else 0
+        if (
+            outcome.state is DeliveryState.deferred
+            and outcome.blame in (Blame.rate, Blame.policy, Blame.infrastructure)
+            and outcome.reason not in _ABOUT_ONE
+        ):
+            throttle.deferred(now)
+        return outcome, 0
+
+    def withdraw(self, lane: int | None = None) -> list[T]:
+        """Takes everything out of one lane's queue, or of all."""
+        return list(self._lanes.take_all(lane))

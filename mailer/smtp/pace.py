@@ -1,0 +1,129 @@
+"""How fast mail may go: a rate, what backing off makes of it, and how long a suspension lasts.
+
+No clock in here: seconds come in as arguments, from any clock that does not jump.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mailer.smtp.timetable import Timetable
+
+STALE_SECONDS = 2.0  # a claim older than this is made afresh: is the person still to be mailed?
+SLOWEST = 1 / 60  # messages a second: what providers ask for when they are annoyed
+_BURST = 10.0  # seconds: deferrals so close together are one piece of news
+_CLEAN = 60.0  # seconds without a deferral, after which the pace grows
+_GROWTH = 0.25  # of the pace at which the trouble began, added for each clean minute
+_LATE = 0.05  # seconds that a message may be late without the next ones being held to it
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many rows may be in doubt, how many go into one commit, and how fast."""
+
+    window: int = 200
+    group: int = 100
+    rate: float = 0.0  # messages a second; 0: as fast as the wire
+    connections: int = 2
+    signing_threads: int = 2
+    lane_rates: Mapping[str, float] = field(default_factory=dict)  # messages a second
+    timetable: Timetable = field(default_factory=Timetable)
+
+    @property
+    def rows(self) -> int:
+        """At most what the pace sends in two seconds, never fewer than the connections."""
+        if not self.rate:
+            return max(self.window, self.connections)
+        return max(self.connections, min(self.window, int(self.rate * STALE_SECONDS)))
+
+
+@dataclass(slots=True)
+class Throttle:
+    """One flow of messages: halved by a deferral, growing again by the minute (AIMD).
+
+    ``ceiling`` is the owner's limit in messages a second, 0 for none. The first deferral halves
+    the pace that was seen; a pace that has grown back to where the trouble began is set free.
+    """
+
+    ceiling: float = 0.0
+    suspended_until: float = 0.0
+    why: str = ""
+    _limit: float = 0.0  # 0: not backing off
+    _trouble_at: float = 0.0  # the pace at which the trouble began
+    _changed: float = -_BURST
+    _next: float = 0.0
+    _seen: _Seen = field(default_factory=lambda: _Seen())
+
+    @property
+    def rate(self) -> float:
+        """Messages a second, 0 for no limit."""
+        if self._limit and self.ceiling:
+            return min(self._limit, self.ceiling)
+        return self._limit or self.ceiling
+
+    @property
+    def backing_off(self) -> bool:
+        return self._limit > 0
+
+    def opens_at(self, now: float) -> float:
+        """When the next message may go; ``now`` or earlier when at once."""
+        return max(self.suspended_until, self._next if self.rate else 0.0)
+
+    def took(self, now: float) -> None:
+        """One message is going."""
+        self._seen.count(now)
+        if rate := self.rate:
+            self._next = max(self._next, now - _LATE) + 1 / rate
+
+    def deferred(self, now: float) -> bool:
+        """The server asked to go slower; returns whether the pace was halved for it."""
+        if now - self._changed < _BURST:
+            return False
+        pace = self.rate or self._seen.rate(now)
+        self._trouble_at = max(self._trouble_at, pace)
+        self._limit = max(pace / 2, SLOWEST)
+        self._changed = now
+        self._next = max(self._next, now + 1 / self._limit)
+        return True
+
+    def accepted(self, now: float) -> None:
+        """The server took one: after each clean minute, the pace grows."""
+        if not self._limit or now - self._changed < _CLEAN:
+            return
+        self._limit += max(self._trouble_at * _GROWTH, SLOWEST)
+        self._changed = now
+        if self._limit >= self._trouble_at:
+            self._limit = self._trouble_at = 0.0
+
+    def suspend(self, until: float, why: str) -> None:
+        """Nothing goes before then; afterwards it begins slowly."""
+        self.suspended_until = max(self.suspended_until, until)
+        self.why = why
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How many a second went of late: two halves of ten seconds, the older one fading."""
+
+    begun: float = 0.0
+    now_: int = 0
+    before: int = 0
+
+    def count(self, now: float) -> None:
+        self._turn(now)
+        self.now_ += 1
+
+    def rate(self, now: float) -> float:
+        self._turn(now)
+        share = (now - self.begun) / 5.0
+        return max((self.now_ + self.before * (1 - share)) / 5.0, SLOWEST)
+
+    def _turn(self, now: float) -> None:
+        halves = int((now - self.begun) // 5.0)
+        if halves == 1:
+            self.before, self.now_ = self.now_, 0
+        elif halves > 1:
+            self.before = self.now_ = 0
+        if halves > 0:
+            self.begun += halves * 5.0

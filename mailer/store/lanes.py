@@ -1,0 +1,114 @@
+"""Lanes: each mailbox provider has a range of positions of its own in a campaign.
+
+Beside them the count of a day's messages, of all campaigns, for the owner's daily cap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from mailer.store.dialect import for_update, run
+
+
+class Lane(NamedTuple):
+    """The positions ``first`` to ``last``, looked at up to ``cursor``.
+
+    ``resume_at`` (ms) and ``why`` say that its provider wants to be left alone until then.
+    """
+
+    lane: int
+    name: str
+    first: int
+    cursor: int
+    last: int
+    resume_at: int | None
+    why: str
+
+    @property
+    def left(self) -> int:
+        """How many were not looked at yet."""
+        return self.last - self.cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of the owner's calendar, and how many messages may go on it."""
+
+    name: str  # ISO
+    cap: int
+
+
+def lanes_of(connection: Connection, campaign_id: int) -> list[Lane]:
+    """A campaign's lanes in the order of their positions."""
+    found = run(
+        connection,
+        "SELECT lane, name, first, cursor, last, resume_at, why FROM lane"
+        " WHERE campaign_id = :campaign ORDER BY lane",
+        {"campaign": campaign_id},
+    )
+    return [Lane(*row) for row in found.fetchall()]
+
+
+def held_back(
+    connection: Connection, campaign_id: int, limits: Mapping[int, int]
+) -> tuple[frozenset[int], int | None]:
+    """Lanes with the limit 0 that have rows left, and when a row of another lane is due (ms)."""
+    held = set()
+    due: list[int] = []
+    for lane in lanes_of(connection, campaign_id):
+        earliest = earliest_due(connection, campaign_id, lane)
+        if limits.get(lane.lane) != 0:
+            due += [] if earliest is None else [earliest]
+        elif earliest is not None or lane.left:
+            held.add(lane.lane)
+    return frozenset(held), min(due, default=None)
+
+
+def earliest_due(connection: Connection, campaign_id: int, lane: Lane) -> int | None:
+    """When the first released or deferred row of a lane is due, in ms."""
+    (due,) = run(
+        connection,
+        "SELECT min(due_at) FROM waiting WHERE campaign_id = :campaign"
+        " AND position BETWEEN :first AND :last",
+        {"campaign": campaign_id, "first": lane.first, "last": lane.last},
+    ).fetchone()
+    return None if due is None else int(due)
+
+
+def suspend(connection: Connection, campaign_id: int, lane: int, until: int, why: str) -> None:
+    """Writes down that a provider wants to be left alone until then (ms)."""
+    run(
+        connection,
+        "UPDATE lane SET resume_at = :until, why = :why"
+        " WHERE campaign_id = :campaign AND lane = :lane",
+        {"until": until, "why": why[:300], "campaign": campaign_id, "lane": lane},
+    )
+
+
+def left_today(connection: Connection, dialect: str, day: Day) -> int:
+    """How many messages may still go on a day; other processes that count wait until we commit."""
+    run(
+        connection,
+        "INSERT INTO sent_day (day, messages) VALUES (:day, 0) ON CONFLICT (day) DO NOTHING",
+        {"day": day.name},
+    )
+    (messages,) = run(
+        connection,
+        f"SELECT messages FROM sent_day WHERE day = :day{for_update(dialect)}",
+        {"day": day.name},
+    ).fetchone()
+    return max(day.cap - int(messages), 0)
+
+
+def count_today(connection: Connection, day: Day, messages: int) -> None:
+    """Counts claimed messages, less what was released again."""
+    if messages:
+        run(
+            connection,
+            "UPDATE sent_day SET messages = messages + :more WHERE day = :day",
+            {"more": messages, "day": day.name},
+        )
