@@ -1,0 +1,159 @@
+"""Providers have lanes: one that wants a rest gets it, the others get their mail; caps are kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from mailer.adapters.inbox import Inbox
+from mailer.errors import SettingsError
+from mailer.model.words import CampaignState, Counts
+from mailer.settings.sending import load_plan
+from mailer.smtp.pace import Pace
+from mailer.smtp.timetable import Timetable
+from mailer.store import planning
+from mailer.store.database import Database
+from tests.builders import make_list, make_subscriber, subscribe
+from tests.sending import plan_for, send
+from tests.smtpd import Smtpd, say
+
+PEOPLE = [f"p{n}@{domain}" for domain in ("example.org", "gmail.com", "gmx.de") for n in range(6)]
+LANES = [("other", 6), ("gmail", 6), ("gmx", 6)]
+
+
+@pytest.fixture
+def campaign(db: Database, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Eighteen people in three lanes."""
+    list_id = make_list(db, "edition")
+    people = {make_subscriber(db, address): address for address in PEOPLE}
+    for subscriber in people:
+        subscribe(db, subscriber, list_id)
+    publish = planning.publish
+    monkeypatch.setattr(
+        planning, "publish", lambda *given, **more: publish(*given, **more, lanes=LANES)
+    )
+    return plan_for(db, people, list_id)
+
+
+def lane(db: Database, name: str) -> tuple[int | None, str]:
+    with db.read() as connection:
+        row = connection.execute(
+            text("SELECT resume_at, why FROM lane WHERE name = :name"), {"name": name}
+        ).one()
+    return row[0], row[1]
+
+
+def test_lanes_take_turns(db: Database, campaign: int, tmp_path: Path) -> None:
+    with Inbox() as inbox:
+        send(db, campaign, tmp_path, inbox.port)
+
+    first = [mail.recipients[0].partition("@")[2] for mail in inbox.messages][:6]
+    assert sorted(first) == sorted(["example.org", "gmail.com", "gmx.de"] * 2)
+
+
+def test_a_provider_that_wants_a_rest_is_left_alone_and_the_others_are_served(
+    db: Database, campaign: int, tmp_path: Path
+) -> None:
+    with Smtpd() as server:
+        server.at("rcpt", say("421 4.7.28 Unusual rate of mail"), holding=b"@gmail.com")
+        report = send(db, campaign, tmp_path, server.port)
+        heard = {mail.recipients[0].partition("@")[2] for mail in server.accepted}
+
+    resume_at, why = lane(db, "gmail")
+    wait = (resume_at or 0) / 1000 - datetime.now(UTC).timestamp()
+    assert report.state is CampaignState.paused
+    assert report.counts.accepted >= 12
+    assert report.counts.balanced
+    assert report.counts.unknown == report.counts.refused == 0
+    assert {"example.org", "gmx.de"} <= heard
+    assert 590 < wait <= 600
+    assert "4.7.28" in why
+    assert [line[:5] for line in report.suspensions] == ["gmail"]
+    assert (report.next_due or 0) >= (resume_at or 0)
+
+    with Inbox() as inbox:  # another send does not touch the lane before its time
+        again = send(db, campaign, tmp_path, inbox.port)
+        assert not inbox.messages
+    assert again.counts == report.counts
+
+    with db.write() as connection:
+        connection.execute(text("UPDATE lane SET resume_at = 1"))
+        connection.execute(text("UPDATE waiting SET due_at = 1"))
+        connection.execute(text("UPDATE delivery SET at = 1 WHERE state = 'deferred'"))
+    with Inbox() as inbox:
+        last = send(db, campaign, tmp_path, inbox.port)
+    assert last.counts == Counts(audience=18, accepted=18)
+
+
+def test_a_lane_with_a_rate_lets_the_others_pass(
+    db: Database, campaign: int, tmp_path: Path
+) -> None:
+    with Inbox() as inbox:
+        report = send(db, campaign, tmp_path, inbox.port, pace=Pace(lane_rates={"gmx": 4}))
+
+    domains = [mail.recipients[0].partition("@")[2] for mail in inbox.messages]
+    assert report.counts == Counts(audience=18, accepted=18)
+    assert domains[-3:] == ["gmx.de"] * 3
+    assert report.seconds > 1
+
+
+def test_a_days_cap_holds_over_sends_and_says_when_it_goes_on(
+    db: Database, campaign: int, tmp_path: Path
+) -> None:
+    pace = Pace(timetable=Timetable(per_day=10))
+    with Inbox() as inbox:
+        first = send(db, campaign, tmp_path, inbox.port, pace=pace)
+        second = send(db, campaign, tmp_path, inbox.port, pace=pace)
+        assert len(inbox.messages) == 10
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+
+    assert first.counts == second.counts == Counts(audience=18, planned=8, accepted=10)
+    assert datetime.fromtimestamp((first.closed_until or 0) / 1000, UTC).date() == tomorrow
+    with db.write() as connection:
+        connection.execute(text("UPDATE sent_day SET day = '2026-01-01'"))
+    with Inbox() as inbox:
+        assert send(db, campaign, tmp_path, inbox.port, pace=pace).counts.accepted == 18
+
+
+def test_nothing_goes_outside_of_the_hours(db: Database, campaign: int, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    begin = (now + timedelta(hours=2)).time().replace(microsecond=0)
+    end = (now + timedelta(hours=3)).time().replace(microsecond=0)
+    with Inbox() as inbox:
+        pace = Pace(timetable=Timetable(hours=(begin, end)))
+        report = send(db, campaign, tmp_path, inbox.port, pace=pace)
+        assert not inbox.messages
+
+    assert report.counts == Counts(audience=18, planned=18)
+    assert report.closed_until is not None
+    wait = report.closed_until / 1000 - now.timestamp()
+    assert 7100 < wait <= 7200
+    assert pace.timetable.hours != (time(0), time(0))
+
+
+def test_the_file_is_read_and_a_wrong_word_is_refused_with_its_place(tmp_path: Path) -> None:
+    assert load_plan(tmp_path).sending.per_day == 0
+    file = tmp_path / "mailer.toml"
+    file.write_text(
+        '[sending]\nper_day = 500\nhours = "08:00-20:00"\n[warm_up]\nsince = 2026-11-20\n'
+        '[lanes.gmail]\nrate = 20\n[lanes.partner]\ndomains = ["Partner.example"]\nrate = 2.5\n'
+    )
+    plan = load_plan(tmp_path)
+    assert plan.sending.hours == (time(8), time(20))
+    assert plan.warm_up is not None
+    assert plan.lanes["partner"].domains == ("partner.example",)
+
+    for wrong, what in (
+        ("[sending]\nper_dya = 5\n", "per_dya is not known here"),
+        ("[sending]\nper_day = -5\n", "sending.per_day = -5 is not accepted"),
+        ('[sending]\nhours = "8-25"\n', "sending.hours"),
+        ("[lanes.nobody]\nrate = 2\n", "lanes.nobody: no provider of that name"),
+        ("[sending\n", "is not TOML"),
+    ):
+        file.write_text(wrong)
+        with pytest.raises(SettingsError, match=r"mailer\.toml") as caught:
+            load_plan(tmp_path)
+        assert what in str(caught.value)
