@@ -118,7 +118,7 @@ def load_plan(workspace: Path) -> SendingPlan:
 def _fault(item: dict[str, Any], file: str) -> Fault:
     where = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return Fault(f"{where} is not known here.", file, hint="`.env.example` shows what is.")
+        return Fault(f"{where} is not known here.", file, hint="docs/operations.md shows what is.")
     accepted = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return Fault(
         f"{where} = {item['input']!r} is not accepted.", file, hint=f"Accepted: {accepted}."

@@ -23,7 +23,7 @@ from mailer.adapters.key_files import KeyFolder
 from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
-from mailer.usecases.dispatch_deliveries import Pace
+from mailer.smtp.pace import Pace
 from mailer.usecases.sign_letters import Signing
 from tests import sending
 from tests.bench import wire

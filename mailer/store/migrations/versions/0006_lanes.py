@@ -9,7 +9,7 @@ import sqlmodel
 from alembic import op
 
 revision = "0006"
-down_revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
