@@ -103,7 +103,7 @@ class Flow(Generic[T]):
             and outcome.blame in (Blame.rate, Blame.policy, Blame.infrastructure)
             and outcome.reason not in _ABOUT_ONE
         ):
-            throttle.deferred(now)
+            throttle.deferred(now, asked=outcome.blame is Blame.rate)
         return outcome, 0
 
     def withdraw(self, lane: int | None = None) -> list[T]:

@@ -13,6 +13,8 @@ from mailer.smtp.timetable import Timetable
 STALE_SECONDS = 2.0  # a claim older than this is made afresh: is the person still to be mailed?
 SLOWEST = 1 / 60  # messages a second: what providers ask for when they are annoyed
 _BURST = 10.0  # seconds: deferrals so close together are one piece of news
+_HALF = 5.0  # seconds over which a pace is seen
+_SEVERAL = 5  # messages put off: fewer are not about the pace
 _CLEAN = 60.0  # seconds without a deferral, after which the pace grows
 _GROWTH = 0.25  # of the pace at which the trouble began, added for each clean minute
 _LATE = 0.05  # seconds that a message may be late without the next ones being held to it
@@ -54,6 +56,7 @@ class Throttle:
     _changed: float = -_BURST
     _next: float = 0.0
     _seen: _Seen = field(default_factory=lambda: _Seen())
+    _put_off: _Seen = field(default_factory=lambda: _Seen())
 
     @property
     def rate(self) -> float:
@@ -76,9 +79,16 @@ class Throttle:
         if rate := self.rate:
             self._next = max(self._next, now - _LATE) + 1 / rate
 
-    def deferred(self, now: float) -> bool:
-        """The server asked to go slower; returns whether the pace was halved for it."""
+    def deferred(self, now: float, *, asked: bool = True) -> bool:
+        """A message was put off; returns whether the pace was halved for it.
+
+        When the server has ``asked`` to go slower, at once; else when one in ten is put off.
+        """
+        self._put_off.count(now)
         if now - self._changed < _BURST:
+            return False
+        put_off = self._put_off.number(now)
+        if not asked and (put_off < _SEVERAL or put_off * 10 < self._seen.number(now)):
             return False
         pace = self.rate or self._seen.rate(now)
         self._trouble_at = max(self._trouble_at, pace)
@@ -104,26 +114,31 @@ class Throttle:
 
 @dataclass(slots=True)
 class _Seen:
-    """How many a second went of late: two halves of ten seconds, the older one fading."""
+    """How many there were in the last five seconds or so: two halves, the older one fading."""
 
-    begun: float = 0.0
-    now_: int = 0
+    since: float | None = None  # the first of all
+    begun: float = 0.0  # of the present half
+    fresh: int = 0
     before: int = 0
 
     def count(self, now: float) -> None:
+        if self.since is None:
+            self.since = self.begun = now
         self._turn(now)
-        self.now_ += 1
+        self.fresh += 1
+
+    def number(self, now: float) -> float:
+        self._turn(now)
+        return self.fresh + self.before * (1 - (now - self.begun) / _HALF)
 
     def rate(self, now: float) -> float:
-        self._turn(now)
-        share = (now - self.begun) / 5.0
-        return max((self.now_ + self.before * (1 - share)) / 5.0, SLOWEST)
+        """How many a second."""
+        lasted = now - (now if self.since is None else self.since)
+        return max(self.number(now) / max(min(lasted, _HALF), 0.1), SLOWEST)
 
     def _turn(self, now: float) -> None:
-        halves = int((now - self.begun) // 5.0)
-        if halves == 1:
-            self.before, self.now_ = self.now_, 0
-        elif halves > 1:
-            self.before = self.now_ = 0
+        halves = int((now - self.begun) // _HALF)
         if halves > 0:
-            self.begun += halves * 5.0
+            self.before = self.fresh if halves == 1 else 0
+            self.fresh = 0
+            self.begun += halves * _HALF

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from mailer.adapters.key_files import KeyFolder
 from mailer.adapters.smtp_transport import SmtpTransport
+from mailer.smtp.pace import Pace
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
-from mailer.smtp.pace import Pace
 from mailer.usecases.sign_letters import Signing
 from tests import sending
 from tests.bench import wire

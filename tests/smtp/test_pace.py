@@ -66,6 +66,28 @@ def test_a_pace_grows_by_clean_minutes_until_it_is_free_again() -> None:
     assert not throttle.backing_off
 
 
+def test_one_message_put_off_in_a_hundred_slows_nobody_down_and_one_in_five_does() -> None:
+    few, many = Throttle(), Throttle()
+    for step in range(1000):  # a hundred a second
+        now = step / 100
+        for throttle, one_in in ((few, 100), (many, 5)):
+            throttle.took(now)
+            if step % one_in == 0:
+                throttle.deferred(now, asked=False)
+
+    assert few.rate == 0
+    assert 0 < many.rate <= 60
+
+
+def test_a_pace_is_seen_from_the_first_moment_on() -> None:
+    throttle = Throttle()
+    for step in range(20):  # two hundred a second, in the first tenth of a second
+        throttle.took(1000 + step / 200)
+    throttle.deferred(1000.1)
+
+    assert 80 <= throttle.rate <= 120
+
+
 def test_a_pace_never_falls_below_one_a_minute() -> None:
     throttle = Throttle(1.0)
     for number in range(20):
