@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ from mailer.adapters import people_files
 from mailer.adapters.clock import SystemClock
 from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.domain_check import MailServers
+from mailer.adapters.file_watcher import changes
 from mailer.adapters.folders import open_folder
 from mailer.adapters.inbox import Inbox
 from mailer.adapters.key_files import KeyFolder
@@ -52,8 +53,8 @@ from mailer.smtp.providers import lane_names
 from mailer.smtp.timetable import Timetable, WarmUp
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
+from mailer.usecases.compile_letter import SendingPolicy
 from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
-from mailer.usecases.plan_campaign import SendingPolicy
 from mailer.usecases.render_issue import Rendered
 from mailer.usecases.sign_letters import Signing
 
@@ -90,6 +91,11 @@ class Mailer:
     def officer(self) -> str:
         """Whose account this is, for what is written down about who did what."""
         return login_name()
+
+    @property
+    def keys_if_any(self) -> KeyRing | None:
+        """The keys, or None before `mailer init` wrote one."""
+        return self.keys if self.settings.secret_key is not None else None
 
     @property
     def calendar(self) -> Calendar:
@@ -130,6 +136,16 @@ class Mailer:
         shared = self.workspace / "snippets"
         snippets = open_folder(shared) if shared.is_dir() else None
         return IssueFolder(real.name, open_folder(folder), str(real), snippets)
+
+    def changes(self, path: Path, *, every: float) -> AsyncIterator[bool]:
+        """True after each change of an issue, a layout or a snippet; False every so many seconds.
+
+        Raises InputError when there is no such issue.
+        """
+        folder = Path(self.issue(path).path)
+        return changes(
+            [folder, self.workspace / "layouts", self.workspace / "snippets"], every=every
+        )
 
     def layout(self, name: str) -> Folder:
         """A layout's files. Raises InputError."""

@@ -128,10 +128,13 @@ def render(
             mailer.issue(path),
             as_address=as_address,
             language=lang,
+            list_name=list_name,
             db=mailer.db,
             layouts=mailer.layout,
             brand=use_list_defaults(mailer.brand, list_name, db=mailer.db),
             clock=mailer.clock,
+            keys=mailer.keys_if_any,
+            sending=mailer.sending_policy,
         )
         files = write_rendered(out, rendered)
     variants = [_sizes(each) for each in rendered]
@@ -155,6 +158,47 @@ def _sizes(rendered: Any) -> dict[str, Any]:
         "text_bytes": len(rendered.text.encode()),
         "message_bytes": len(rendered.message),
     }
+
+
+@commands.command()
+def preview(
+    path: Source,
+    list_name: ForList = None,
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8026,
+) -> None:
+    """Show an issue in the browser while it is written, on this machine alone; saves reload it.
+
+    As anybody on file, at 320 and 600 pixels, with pictures off, dark, inverted, without its style
+    block; its text part, web version, headers and source; what the check finds; size and links.
+    """
+    from mailer.usecases.preview_issue import IssuePreview
+    from mailer.usecases.use_list_defaults import use_list_defaults
+    from mailer.web.preview import HEARTBEAT, make_preview, new_key
+    from mailer.web.server import serve_preview
+
+    with screen.opened() as mailer:
+        key, found = new_key(), mailer.issue(path)
+        shown = IssuePreview(
+            lambda: mailer.issue(path),
+            list_name=list_name,
+            db=mailer.db,
+            layouts=mailer.layout,
+            brand=use_list_defaults(mailer.brand, list_name, db=mailer.db),
+            keys=mailer.keys_if_any,
+            clock=mailer.clock,
+            sending=mailer.sending_policy,
+        )
+        serve_preview(
+            lambda stopping: make_preview(
+                shown,
+                name=found.name,
+                changes=lambda: mailer.changes(path, every=HEARTBEAT),
+                stopping=stopping,
+                key=key,
+            ),
+            port,
+            ready=lambda address: screen.note(f"Open {address}/{key}/  (Ctrl-C stops it)"),
+        )
 
 
 @commands.command()

@@ -328,3 +328,41 @@ def note_event(
         insert(Event),
         {"at": at, "kind": kind, "actor": actor, "campaign_id": campaign_id, "detail": detail},
     )
+
+
+def waiting_recipient(
+    connection: Connection, campaign_id: int, address: str | None, language: str | None
+) -> Row[Any] | None:
+    """Somebody of the audience whose mail can still be made: of this address, else the first.
+
+    Position, state, attempt, subscriber, variant, address, fields (JSON) and first claim (ms).
+    """
+    where = " AND lower(s.address) = lower(:address)" if address is not None else ""
+    where += " AND lower(v.language) = lower(:language)" if language is not None else ""
+    return connection.execute(
+        text(
+            "SELECT d.position, d.state, d.attempt, d.subscriber_id, d.variant_id, s.address,"
+            " s.fields, d.first_at FROM snapshot s JOIN delivery d"
+            " ON d.campaign_id = s.campaign_id AND d.position = s.position"
+            " JOIN variant v ON v.id = d.variant_id"
+            f" WHERE s.campaign_id = :c{where} ORDER BY s.position LIMIT 1"
+        ),
+        {
+            "c": campaign_id,
+            **({"address": address} if address is not None else {}),
+            **({"language": language} if language is not None else {}),
+        },
+    ).first()
+
+
+def with_waiting(connection: Connection, issue: str) -> Sequence[str]:
+    """Slugs of an issue's campaigns in whose audience somebody still waits, the newest first."""
+    rows = connection.execute(
+        text(
+            "SELECT c.slug FROM campaign c WHERE c.issue = :issue AND c.state <> 'planning'"
+            " AND EXISTS (SELECT 1 FROM snapshot s WHERE s.campaign_id = c.id)"
+            " ORDER BY c.id DESC"
+        ),
+        {"issue": issue},
+    )
+    return list(rows.scalars())

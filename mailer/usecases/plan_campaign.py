@@ -4,52 +4,30 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from sqlalchemy import Row
-
-from mailer.compose.compose import Composed
-from mailer.compose.languages import Offered, choose
+from mailer.compose.languages import choose
 from mailer.compose.reading import Brand
 from mailer.contacts.rule_time import Calendar
 from mailer.errors import Fault, InputError
-from mailer.message.compiled import CompiledMessage, Letterhead, compile_message
-from mailer.message.headers import feedback_words
-from mailer.message.keys import aligned
 from mailer.message.links import KeyRing
-from mailer.message.mailbox import HeaderError, Mailbox, encode_domain, parse_mailbox
-from mailer.model.words import FieldKind, Rendition
+from mailer.model.words import Rendition
 from mailer.ports import Clock, Folder
-from mailer.smtp.providers import lane_names
 from mailer.store import people, planning, runs
 from mailer.store.database import Database
 from mailer.usecases.check_issue import check_issue
+from mailer.usecases.compile_letter import Addressed, Letter, SendingPolicy, compile_letter
 from mailer.usecases.compose_issue import (
     IssueFolder,
     content_hash,
     file_hashes,
     sources,
-    web_address,
 )
 from mailer.usecases.freeze_audience import freeze_audience
 from mailer.usecases.select_audience import Wishes, select_audience
 from mailer.usecases.send_campaign import Schedule
-from mailer.usecases.sign_letters import Signing
 from mailer.usecases.use_list_defaults import with_list_defaults
-
-
-@dataclass(frozen=True, slots=True)
-class SendingPolicy:
-    """What the workspace's settings say about sending; frozen with the campaign."""
-
-    return_path: str  # may hold {token}
-    site_url: str
-    signing: Signing | None = None
-    cfbl_address: str = ""  # complaints come here (RFC 9477)
-    lane_of: Mapping[str, str] = field(default_factory=lambda: lane_names({}))  # by domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +88,15 @@ def plan_campaign(
     web_key = secrets.token_urlsafe(16)
     web_url = f"{sending.site_url}/w/{web_key}"
     letters = [
-        _compile(each, issue, mailing_list, web_url, fields, blank_ok, sending)
+        compile_letter(
+            each,
+            issue=issue,
+            mailing_list=Addressed(mailing_list.title, mailing_list.slug),
+            web_home=web_url,
+            fields=fields,
+            blank_ok=blank_ok,
+            sending=sending,
+        )
         for each in report.variants
     ]
     files = file_hashes(
@@ -192,91 +178,9 @@ def _asks_again(rendition: Rendition) -> bool:
     return any("reconfirm_url" in slot.source for slot in rendition.slots)
 
 
-@dataclass(frozen=True, slots=True)
-class _Letter:
-    """One language of the issue, compiled."""
-
-    offered: Offered
-    subject: str  # for people
-    sender: Mailbox
-    domain: str  # of From, as A-labels
-    compiled: CompiledMessage
-
-
-def _compile(
-    composed: Composed,
-    issue: IssueFolder,
-    mailing_list: Row[Any],
-    web_home: str,
-    fields: Mapping[str, FieldKind],
-    blank_ok: bool,
-    sending: SendingPolicy,
-) -> _Letter:
-    sender, reply_to = _mailboxes(composed)
-    domain = encode_domain(sender.address.rpartition("@")[2])
-    compiled = compile_message(
-        composed.rendition,
-        Letterhead(
-            sender=sender,
-            reply_to=reply_to,
-            seed=f"{issue.name} {composed.rendition.language}",
-            list_name=mailing_list.title,
-            list_id=list_id(mailing_list.slug, sending.site_url),
-            campaign=issue.name,
-            web_url=web_address(web_home, composed),
-            web_home=web_home,
-            feedback_id=feedback_words(issue.name, mailing_list.slug, domain),
-            cfbl_address=_complaints(sending, domain),
-        ),
-        fields=fields,
-        blank_ok=blank_ok,
-    )
-    return _Letter(composed.offered, _subject(composed), sender, domain, compiled)
-
-
-def _unaligned(sending: SendingPolicy, letters: Sequence[_Letter]) -> Iterator[Fault]:
+def _unaligned(sending: SendingPolicy, letters: Sequence[Letter]) -> Iterator[Fault]:
     """Yields a warning for each domain of a From for which the signature does nothing."""
     for domain in dict.fromkeys(each.domain for each in letters):
         sentence = sending.signing.misaligned(domain) if sending.signing else ""
         if sentence:
             yield Fault(sentence, rule="dkim")
-
-
-def _complaints(sending: SendingPolicy, domain: str) -> str:
-    """Where complaints go. Raises InputError when nobody would believe the header (RFC 9477)."""
-    address = sending.cfbl_address
-    if address and not aligned(encode_domain(address.rpartition("@")[2]), domain):
-        raise InputError(
-            f"MAILER_CFBL_ADDRESS is {address} and From is at {domain}.",
-            hint="Receivers believe an address of the same domain alone.",
-        )
-    return address
-
-
-def _mailboxes(composed: Composed) -> tuple[Mailbox, Mailbox | None]:
-    """From and Reply-To: the issue's, else the list's, else the settings'."""
-    sender, reply_to = composed.front.sender, composed.front.reply_to
-    if not sender:
-        raise InputError(
-            "Nobody is named as the sender.",
-            hint="Set MAILER_FROM, or `from:` in the issue's front matter.",
-        )
-    try:
-        return parse_mailbox(sender), parse_mailbox(reply_to) if reply_to else None
-    except HeaderError as error:
-        raise InputError(f"From or Reply-To can't be used: {error}") from None
-
-
-def list_id(slug: str, site_url: str) -> str:
-    """The List-Id of a list: stable as long as its slug and the site's host are (RFC 2919)."""
-    host = urlsplit(site_url).hostname or "localhost"
-    named = host.rpartition(".")[2].isalpha()
-    return f"{slug}.{host}" if named else f"{slug}.localhost"
-
-
-def _subject(composed: Composed) -> str:
-    """The subject for people: slots as the author wrote them."""
-    subject = composed.rendition.subject
-    for slot in composed.rendition.slots:
-        subject = subject.replace(slot.sentinel, f"{{{{ {slot.source.strip()} }}}}")
-    return subject

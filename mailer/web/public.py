@@ -122,6 +122,12 @@ class PublicPages:
         return PlainTextResponse(identity, headers={"Cache-Control": "no-store"})
 
 
+def kind_of_file(name: str) -> str | None:
+    """The media type of a content-addressed file; None when its name is none."""
+    match = _PICTURE(name)
+    return _KINDS[match[1]] if match else None
+
+
 def _tag(name: str) -> str:
     return f'"{name}"'
 

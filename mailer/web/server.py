@@ -7,10 +7,11 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.applications import Starlette
 from structlog.typing import FilteringBoundLogger
 
 from mailer.errors import InputError, StoppedError
@@ -20,6 +21,7 @@ from mailer.wiring import Mailer
 
 HOST = "127.0.0.1"
 PORT = 8025
+PREVIEW_PORT = 8026
 _CONNECTIONS = 800  # at once; more hear 503, so that a flood can't use up memory and files
 _STOP_WITHIN = 10  # seconds for answers that are being written
 _START_WITHIN = 30.0  # seconds
@@ -61,12 +63,40 @@ def serving(mailer: Mailer, host: str = HOST, port: int = 0) -> Iterator[str]:
         thread.join(timeout=_STOP_WITHIN + 5)
 
 
+def serve_preview(
+    make: Callable[[Callable[[], bool]], Starlette],
+    port: int = PREVIEW_PORT,
+    *,
+    ready: Callable[[str], None],
+) -> None:
+    """Serves a preview on loopback until SIGINT or SIGTERM; ``ready`` is told the address.
+
+    ``make`` is given what tells whether the server is stopping: a stream of events must end then.
+    Raises StoppedError when the port is not to be had.
+    """
+    server: uvicorn.Server
+
+    def stopping() -> bool:
+        return bool(server.should_exit)
+
+    server = _server(make(stopping), stop_within=3)
+    listener = _listen(HOST, port, what="The preview")
+    ready(_address(listener))
+    server.run(sockets=[listener])
+
+
 def _prepare(
     mailer: Mailer, host: str, port: int, log: FilteringBoundLogger
 ) -> tuple[uvicorn.Server, socket.socket]:
     trusted = list(mailer.settings.trusted_proxies)
+    return _server(make_site(mailer, log=log), trusted=trusted), _listen(host, port)
+
+
+def _server(
+    app: Starlette, *, trusted: Sequence[str] = (), stop_within: int = _STOP_WITHIN
+) -> uvicorn.Server:
     config = uvicorn.Config(
-        make_site(mailer, log=log),
+        app,
         http="h11",
         ws="none",
         lifespan="off",
@@ -75,16 +105,16 @@ def _prepare(
         access_log=False,  # it would write every token; the site keeps its own without them
         server_header=False,
         proxy_headers=bool(trusted),
-        forwarded_allow_ips=trusted,
+        forwarded_allow_ips=list(trusted),
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=5,
-        timeout_graceful_shutdown=_STOP_WITHIN,
+        timeout_graceful_shutdown=stop_within,
         h11_max_incomplete_event_size=16 * 1024,  # octets of request line and headers
     )
-    return uvicorn.Server(config), _listen(host, port)
+    return uvicorn.Server(config)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, what: str = "The site") -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.getaddrinfo(host or None, port, family, socket.SOCK_STREAM)
@@ -100,7 +130,7 @@ def _listen(host: str, port: int) -> socket.socket:
                 f"{host} is no address of this machine.", hint="0.0.0.0 listens on all of them."
             ) from error
         raise StoppedError(
-            f"The site can't listen on {host} port {port}: {error.strerror or error}.",
+            f"{what} can't listen on {host} port {port}: {error.strerror or error}.",
             hint="Is it running already? `--port` takes another one.",
         ) from error
 

@@ -6,14 +6,18 @@ in dark.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from mailer.wiring import shipped_examples
 from tests import builders
+from tests.command_line import done, make_workspace
 from tests.peers.conftest import Town
 from tests.peers.programs import program, run_node
+from tests.previewing import previewing
 
 WIDTHS = (320, 1280)
 # Rules of axe-core that are switched off for mail, and for nothing else.
@@ -135,3 +139,33 @@ def test_the_readers_pages_have_no_barrier_and_load_nothing_from_elsewhere(
     assert "Tous les envois sont arrêtés" in found["tout arrêté"]["text"]
     assert "Vous avez quitté cette liste" in found["préférences"]["text"]
     assert "Cette page n’existe pas" in found["rien"]["text"]
+
+
+def test_the_preview_has_no_barrier_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "news", site_url="https://news.marren.example.org")
+    issue = workspace / "data/issues/tide"
+    shutil.copytree(shipped_examples() / "issues/tide-table", issue)
+    people = str(shipped_examples() / "contacts.csv")
+    done(workspace, "import", people, "--list", "coast", "--create-list", "--map", "city=city")
+    with previewing(workspace, str(issue)) as address:
+        looks = {
+            "mail": "",
+            "dark": "?colours=dark&lang=ar",
+            "text": "?view=text&lang=ar",
+            "headers": "?view=headers",
+            "source": "?view=source",
+            "web": "?view=web",
+            "nobody": "?as=nobody",
+            "longest": "?as=longest&colours=inverted",
+        }
+        found = visit(tmp_path, *({"name": n, "url": address + q} for n, q in looks.items()))
+        text = (issue / "issue.md").read_text("utf-8").replace("url=", "ulr=").replace("alt:", "x:")
+        (issue / "issue.md").write_text(text, "utf-8")
+        found |= visit(tmp_path, {"name": "broken", "url": address})
+
+    assert statuses(found) == [200] * 9
+    assert "The Tide Table" in found["headers"]["text"]
+    assert "Nothing can be shown yet" in found["broken"]["text"]
+    assert barriers(found) == []
+    assert strangers(found, address.rstrip("/")) == []
+    assert forbidden(found) == []
