@@ -161,12 +161,26 @@ class Smtpd:
         nth: int | None = None,
         holding: bytes = b"",
         beyond: int = 0,
+        first: bool = False,
     ) -> Smtpd:
-        """Adds a rule; the first that fits is followed."""
+        """Adds a rule, behind the others or before them; the first that fits is followed."""
         if step not in (*STEPS, "quit"):
             raise ValueError(f"no such step: {step}")
-        self._rules.append(_Rule(step, act, nth, holding, beyond))
+        place = 0 if first else len(self._rules)
+        self._rules.insert(place, _Rule(step, act, nth, holding, beyond))
         return self
+
+    def successor(self) -> Smtpd:
+        """Another server on the same port, with the same rules, counts and log of mails."""
+        other = Smtpd()
+        other.offers, other.port, other.accepted = self.offers, self.port, self.accepted
+        other._rules, other._counts = self._rules, self._counts
+        return other
+
+    @property
+    def busy(self) -> bool:
+        """Whether any connection is open."""
+        return any(thread.is_alive() for thread in self._threads[1:])
 
     @property
     def recipients(self) -> list[str]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, text
+from sqlalchemy import BigInteger, BindParameter, Connection, Row, bindparam, insert, text
 from sqlmodel import col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
@@ -92,7 +92,7 @@ def begin(
                 _require_alone(connection, campaign_id)
                 moved = skip_already_sent(connection, campaign_id, milliseconds(now))
                 tally(connection, campaign_id, moved)
-            _advance_deferred(connection, campaign_id, first_delay)
+            _advance_waiting(connection, campaign_id, first_delay, milliseconds(now))
             file = (folder / recorder_name(connection, campaign_id)).absolute()
             run_id = _insert_run(connection, campaign_id, file, now)
             recorder = Recorder(file, identity=identity(connection), run=run_id, slots=slots)
@@ -229,16 +229,24 @@ def _require_alone(connection: Connection, campaign_id: int) -> None:
         )
 
 
-def _advance_deferred(connection: Connection, campaign_id: int, first_delay: int) -> None:
-    """A send that is started again tries deferred people soon, whatever they were told before."""
+def _advance_waiting(connection: Connection, campaign_id: int, first_delay: int, now: int) -> None:
+    """A send that is started again tries deferred people soon, whatever they were told before.
+
+    Neither they nor released people wait for a time that lies ahead only because the clock was set
+    back meanwhile.
+    """
+    last_try = "CASE WHEN d.at > :now THEN :now ELSE d.at END"
+    due = f"CASE WHEN d.state = 'planned' THEN :now ELSE {last_try} + :delay END"
     connection.execute(
         text(
-            "UPDATE waiting SET due_at = d.at + :delay FROM delivery d"
+            f"UPDATE waiting SET due_at = {due} FROM delivery d"
             " WHERE waiting.campaign_id = :campaign AND d.campaign_id = waiting.campaign_id"
-            " AND d.position = waiting.position AND d.state = 'deferred'"
-            " AND waiting.due_at > d.at + :delay"
+            " AND d.position = waiting.position AND d.state IN ('planned', 'deferred')"
+            f" AND waiting.due_at > {due}"
+        ).bindparams(
+            bindparam("now", now, BigInteger()), bindparam("delay", first_delay, BigInteger())
         ),
-        {"campaign": campaign_id, "delay": first_delay},
+        {"campaign": campaign_id},
     )
 
 

@@ -18,7 +18,7 @@ from mailer.store import maintenance
 from mailer.store.database import Database
 from tests import postgres
 from tests.command_line import mailer
-from tests.journeys.killing import make_workspace
+from tests.journeys.scene import make_workspace
 from tests.sending import KEYS
 
 PEOPLE = 500
