@@ -61,7 +61,7 @@ def test_a_refusal_answers_for_its_own_letter(fault: str, step: str) -> None:
 def test_a_break_returns_before_the_text_and_loses_after_it(fault: str, step: str) -> None:
     outbox = Outbox(3, again=True)
     with chunking().at(step, BREAKS[fault], nth=2) as server:
-        send(server, outbox, stalls=step if fault == "stall" else "")
+        send(server, outbox)
 
     if step == "dot":
         assert outbox.words(2) == "lost"

@@ -20,7 +20,11 @@ PIPELINED = Features(pipelining=True)
 LOCK_STEP = Features()
 
 
-def prepared(key: int) -> Prepared:
+def prepared(key: int, features: Features = PIPELINED) -> Prepared:
+    if features.chunking:
+        text = b"text of %d\r\n.\r\n" % key
+        envelope = b"MAIL FROM:<%d@x>\r\nRCPT TO:<%d@x>\r\n" % (key, key)
+        return Prepared(key, envelope, b"BDAT %d LAST\r\n%b" % (len(text), text), len(text))
     commands = b"MAIL FROM:<%d@x>\r\nRCPT TO:<%d@x>\r\nDATA\r\n" % (key, key)
     return Prepared(key, commands, b"text of %d\r\n..\r\n.\r\n" % key)
 
@@ -212,6 +216,7 @@ class Server:
 
     pipelining: bool
     lenient: bool  # lets a transaction through that it has refused
+    knows_bdat: bool = True
     inbox: bytes = b""  # came from the client, not yet read
     outbox: bytes = b""  # said, not yet delivered
     key: int = 0  # whose transaction it is
@@ -230,7 +235,11 @@ class Server:
 
     @property
     def has_work(self) -> bool:
-        return (b"\r\n.\r\n" in b"\r\n" + self.inbox) if self.in_text else b"\r\n" in self.inbox
+        if self.in_text:
+            return b"\r\n.\r\n" in b"\r\n" + self.inbox
+        line, end, rest = self.inbox.partition(b"\r\n")
+        size = int(line.split()[1]) if end and line.startswith(b"BDAT") else 0
+        return bool(end) and len(rest) >= size
 
     def work(self, code: int, lines: int) -> None:
         """Reads one command or one text and answers it with this code, where it has a choice."""
@@ -251,11 +260,24 @@ class Server:
         elif verb == b"DATA":
             code = code if self.rcpt_ok or self.lenient else 503
             self.in_text = self._say(354 if code < 300 else code, lines, Stage.data)
+        elif verb == b"BDAT":
+            self._chunk(int(line.split()[1]), code, lines)
         elif verb == b"RSET":
             self.mail_ok = self.rcpt_ok = False
             self._say(250, lines, None)
         else:
             raise AssertionError(f"not a command: {line!r}")
+
+    def _chunk(self, size: int, code: int, lines: int) -> None:
+        """After a refusal the transaction stays until RSET (RFC 3030 section 2)."""
+        text, self.inbox = self.inbox[:size], self.inbox[size:]
+        assert self.mail_ok
+        assert self.rcpt_ok, "a text for nobody"
+        assert text == b"text of %d\r\n.\r\n" % self.key
+        if not self.knows_bdat:
+            self._say(502, lines, None)
+        elif self._say(code, lines, Stage.dot):
+            self.mail_ok = self.rcpt_ok = False
 
     def _text(self, code: int, lines: int) -> None:
         text, _, self.inbox = (b"\r\n" + self.inbox).partition(b"\r\n.\r\n")
@@ -285,6 +307,8 @@ class Conversations(RuleBasedStateMachine):
 
     pipelining = True
     lenient = False
+    chunking = False
+    knows_bdat = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -294,16 +318,16 @@ class Conversations(RuleBasedStateMachine):
         self.connect()
 
     def connect(self) -> None:
-        self.server = Server(self.pipelining, self.lenient)
+        self.server = Server(self.pipelining, self.lenient, self.knows_bdat)
         self.machine = Machine()
         replied = self.machine.receive(b"220 hello\r\n")
         assert [type(event) for event in replied] == [Replied]
-        self.machine.features = Features(pipelining=self.pipelining)
+        self.machine.features = Features(pipelining=self.pipelining, chunking=self.chunking)
 
     def new(self) -> Prepared:
         self.last += 1
         self.taken.add(self.last)
-        return prepared(self.last)
+        return prepared(self.last, self.machine.features)
 
     def final(self, key: int, what: str) -> None:
         assert key in self.taken
@@ -324,7 +348,10 @@ class Conversations(RuleBasedStateMachine):
     @precondition(lambda self: self.machine.wants_text)
     @rule(ahead=st.booleans())
     def send_text(self, ahead: bool) -> None:
-        assert self.server.in_text, "a text without a 354"
+        if self.machine.features.chunking:
+            assert self.server.rcpt_ok, "a chunk for nobody"
+        else:
+            assert self.server.in_text, "a text without a 354"
         following = self.new() if ahead and self.pipelining else None
         self.server.started.add(self.machine.key)
         self.server.get(self.machine.text(following))
@@ -338,7 +365,11 @@ class Conversations(RuleBasedStateMachine):
     @rule(size=st.integers(1, 60))
     def deliver(self, size: int) -> None:
         piece, self.server.outbox = self.server.outbox[:size], self.server.outbox[size:]
-        for event in self.machine.receive(piece):
+        chunked = self.machine.features.chunking
+        events = self.machine.receive(piece)
+        if chunked and not self.machine.features.chunking:
+            self.server.started.clear()  # it was told that the chunk was not taken
+        for event in events:
             if isinstance(event, Answered):
                 self.answered(event)
             else:
@@ -382,6 +413,16 @@ class LockStep(Conversations):
     pipelining = False
 
 
+class Chunks(LockStep):
+    chunking = True
+
+
+class ChunksNotKnown(Chunks):
+    """A server that offers CHUNKING and does not know BDAT: the same mails come by DATA."""
+
+    knows_bdat = False
+
+
 class Lenient(Conversations):
     """A server that wants a text though it has refused everybody."""
 
@@ -389,15 +430,17 @@ class Lenient(Conversations):
 
 
 _SETTINGS = settings(
-    max_examples=120,
+    max_examples=80,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-for machine in (Conversations, LockStep, Lenient):
+for machine in (Conversations, LockStep, Chunks, ChunksNotKnown, Lenient):
     machine.TestCase.settings = _SETTINGS
 TestPipelined = Conversations.TestCase
 TestLockStep = LockStep.TestCase
+TestChunks = Chunks.TestCase
+TestChunksNotKnown = ChunksNotKnown.TestCase
 TestLenient = Lenient.TestCase
 
 
