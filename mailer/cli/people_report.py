@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mailer.cli import screen
 from mailer.errors import InputError
+from mailer.model.words import Frequency
 
 if TYPE_CHECKING:
     from mailer.usecases.show_consents import GivenConsent, ShownConsents
@@ -23,6 +24,10 @@ def print_person(person: ShownSubscriber) -> None:
         screen.say(f"  suppressed on {name}: {reason}")
     for each in person.lists:
         screen.say(f"  {each.name}: {each.status} since {screen.instant(each.since)}")
+        if each.paused_until:
+            screen.say(f"    a break until {screen.instant(each.paused_until)}")
+    if person.frequency is not Frequency.every:
+        screen.say(f"  wants one mail a {person.frequency} at most")
     if person.language:
         screen.say(f"  language = {person.language}")
     for name, value in person.fields.items():

@@ -150,6 +150,8 @@ _BECAUSE = {
     "excluded_campaign": "got a campaign that was named with --not-in",
     "already_sent": "got this issue already",
     "frequency_cap": "had enough campaigns lately",
+    "paused": "takes a break from the list",
+    "fewer_mails": "wants fewer mails, and had one lately",
     "not_on_list": "is not on the list",
 }
 

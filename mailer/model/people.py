@@ -59,6 +59,7 @@ class Subscriber(SQLModel, table=True):
         default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}")
     )
     created_at: datetime
+    fewer_days: int | None = None  # their wish: one campaign at most in so many days
 
 
 class MailingList(SQLModel, table=True):
@@ -94,6 +95,8 @@ class Subscription(SQLModel, table=True):
     )
     status: str
     since: datetime
+    # A break that the reader takes, in ms like the ledger's instants: every claim reads it.
+    paused_until: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
 
 class Wording(SQLModel, table=True):

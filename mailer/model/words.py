@@ -23,6 +23,35 @@ STATUS_RANK: Mapping[SubscriptionStatus, int] = {
 }
 
 
+class Frequency(StrEnum):
+    """How often somebody wants to hear from us at most, over all lists."""
+
+    every = "every"  # whatever there is
+    week = "week"
+    month = "month"
+    quarter = "quarter"
+
+    @property
+    def days(self) -> int | None:
+        """So many days lie between two mails: a little less, as an edition may come early."""
+        return {"week": 6, "month": 27, "quarter": 88}.get(self.value)
+
+    @classmethod
+    def of(cls, days: int | None) -> Frequency:
+        """The wish that a person's row keeps as days."""
+        return next((each for each in cls if each.days == days), cls.every)
+
+
+class LeavingReason(StrEnum):
+    """Why somebody left, if they say so."""
+
+    too_many = "too_many"  # too many mails
+    not_relevant = "not_relevant"
+    never_asked = "never_asked"  # did not sign up
+    other_address = "other_address"  # gets it elsewhere
+    other = "other"
+
+
 class OptIn(StrEnum):
     """How somebody gets onto a list."""
 

@@ -31,6 +31,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     column,
     exists,
     false,
@@ -53,6 +54,7 @@ from mailer.store.rule_fields import PEOPLE, Yes
 from mailer.store.rule_sql import DELIVERY, SUBSCRIPTION, SUPPRESSION, RuleSql
 from mailer.store.trouble import translated
 
+_DAY_MS = 86_400_000
 SLICE = 8_000  # people in one write transaction: some 100 ms
 
 _OURS = SUBSCRIPTION.alias("u")
@@ -138,7 +140,8 @@ def reasons(selection: Selection, dialect: str) -> list[tuple[str, Yes]]:
                     _ON_LIST.c.hash == PEOPLE.c.suppression_hash,
                 ),
             ),
-        )
+        ),
+        ("paused", _OURS.c.paused_until > selection.now_ms),
     ]
     if selection.segment is not None:
         found.append(("segment", not_(rules.rule(selection.segment))))
@@ -158,6 +161,9 @@ def reasons(selection: Selection, dialect: str) -> list[tuple[str, Yes]]:
         found.append(("already_sent", got.where(DELIVERY.c.campaign_id.in_(selection.earlier))))
     if selection.cap is not None:
         found.append(("frequency_cap", _too_many(selection.cap, selection.now_ms)))
+    wish = cast(PEOPLE.c.fewer_days, BigInteger) * _DAY_MS
+    lately = got.where(DELIVERY.c.at > literal(selection.now_ms, BigInteger()) - wish)
+    found.append(("fewer_mails", and_(PEOPLE.c.fewer_days.is_not(None), lately)))
     return found
 
 
@@ -169,7 +175,7 @@ def _too_many(cap: FrequencyCap, now_ms: int) -> Yes:
         .where(
             DELIVERY.c.subscriber_id == PEOPLE.c.id,
             DELIVERY.c.state.in_(GOT),
-            DELIVERY.c.at > now_ms - cap.days * 86_400_000,
+            DELIVERY.c.at > now_ms - cap.days * _DAY_MS,
         )
     )
     return recent.scalar_subquery() >= literal(cap.campaigns)

@@ -135,7 +135,7 @@ class Ledger:
             was = _CLAIMABLE.get(state)
             if was is None:
                 continue
-            if reason := not_mailable(address, *row[9:]):
+            if reason := not_mailable(now, address, *row[9:]):
                 withdrawn.append((position, reason))
                 moved[was, _S.skipped] += 1
             elif was is _S.deferred and now - first_at > self.expires_after_ms:
@@ -319,6 +319,13 @@ def _alternating(lanes: Sequence[Sequence[Any]]) -> list[Any]:
 
 
 _CLAIMABLE = {state.value: state for state in (_S.planned, _S.deferred)}
+# From when on somebody who wants fewer mails may get the next; asked of nobody else.
+NOT_BEFORE = (
+    "CASE WHEN p.fewer_days IS NOT NULL THEN"
+    " (SELECT max(r.at) + CAST(p.fewer_days AS BIGINT) * 86400000 FROM delivery r"
+    " WHERE r.subscriber_id = d.subscriber_id AND r.campaign_id <> d.campaign_id"
+    " AND r.state IN ('accepted', 'unknown', 'sending', 'deferred')) END"
+)
 _CANDIDATE = (
     "d.position",
     "d.attempt",
@@ -332,6 +339,8 @@ _CANDIDATE = (
     "p.id",
     "coalesce(x.reason, y.reason)",  # everywhere, or on this list
     "u.status",
+    "u.paused_until",
+    NOT_BEFORE,
 )
 PEOPLE = (
     "LEFT JOIN snapshot s ON s.campaign_id = d.campaign_id AND s.position = d.position"
@@ -343,7 +352,13 @@ PEOPLE = (
 
 
 def not_mailable(
-    address: str | None, person: int | None, suppressed: str | None, status: str | None
+    now: int,
+    address: str | None,
+    person: int | None,
+    suppressed: str | None,
+    status: str | None,
+    paused_until: int | None,
+    not_before: int | None,
 ) -> str:
     """Why this person is not mailed any more, or an empty word."""
     if person is None or address is None:
@@ -352,4 +367,8 @@ def not_mailable(
         return "suppressed"
     if status != SubscriptionStatus.active:
         return status or "unsubscribed"
+    if paused_until is not None and paused_until > now:
+        return "paused"
+    if not_before is not None and not_before > now:
+        return "fewer_mails"
     return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, Connection, Row, bindparam, func, insert, select, text, update
@@ -41,6 +41,7 @@ class Joined:
     name: str
     status: str
     since: datetime
+    paused_until: datetime | None = None  # a break that the reader takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +202,22 @@ def update_subscriber(
 def joined(connection: Connection, subscriber_id: int) -> Sequence[Joined]:
     """The lists that a person is, or was, on."""
     rows = connection.execute(
-        select(col(MailingList.name), col(Subscription.status), col(Subscription.since))
+        select(
+            col(MailingList.name),
+            col(Subscription.status),
+            col(Subscription.since),
+            col(Subscription.paused_until),
+        )
         .join(MailingList, col(MailingList.id) == col(Subscription.list_id))
         .where(col(Subscription.subscriber_id) == subscriber_id)
         .order_by(col(MailingList.name))
     )
-    return [Joined(*row) for row in rows]
+    return [
+        Joined(
+            row[0], row[1], row[2], datetime.fromtimestamp(row[3] / 1000, UTC) if row[3] else None
+        )
+        for row in rows
+    ]
 
 
 def proofs(connection: Connection, subscriber_id: int) -> Sequence[Proof]:

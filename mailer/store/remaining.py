@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from mailer.model.words import DeliveryState
-from mailer.store.claims import PEOPLE, Claimed, not_mailable
+from mailer.store.claims import NOT_BEFORE, PEOPLE, Claimed, not_mailable
 
 
 def to_try(
@@ -20,8 +20,8 @@ def to_try(
     query = text(
         "SELECT d.position, d.attempt, d.state, d.subscriber_id, d.variant_id, s.address,"
         " s.fields, d.first_at, s.message_hash, p.id AS person,"
-        " coalesce(x.reason, y.reason) AS suppressed, u.status"
-        f" FROM delivery d {PEOPLE} WHERE d.campaign_id = :campaign"
+        " coalesce(x.reason, y.reason) AS suppressed, u.status, u.paused_until,"
+        f" {NOT_BEFORE} AS not_before FROM delivery d {PEOPLE} WHERE d.campaign_id = :campaign"
         " AND d.state IN ('planned', 'deferred') ORDER BY d.position"
     )
     streaming = connection.execution_options(stream_results=True, max_row_buffer=2000)
@@ -38,4 +38,5 @@ def to_try(
             row.first_at or now_ms,
             hashed,
         )
-        yield claimed, not_mailable(row.address, row.person, row.suppressed, row.status)
+        standing = (row.person, row.suppressed, row.status, row.paused_until, row.not_before)
+        yield claimed, not_mailable(now_ms, row.address, *standing)

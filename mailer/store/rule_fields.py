@@ -15,6 +15,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Double,
+    Integer,
     LargeBinary,
     String,
     Text,
@@ -47,6 +48,7 @@ PEOPLE = table(
     column("language", String),
     column("fields"),
     column("created_at", UTCDateTime()),
+    column("fewer_days", Integer),
 ).alias("p")
 _YES = ("yes", "true", "1")
 _NO = ("no", "false", "0")

@@ -55,6 +55,7 @@ SUBSCRIPTION = table(
     column("subscriber_id", BigInteger),
     column("status", String),
     column("since", UTCDateTime()),
+    column("paused_until", BigInteger),
 )
 DELIVERY = table(
     "delivery",

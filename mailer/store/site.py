@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, text
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from mailer.model.words import SubscriptionStatus
+from mailer.model.words import Frequency, SubscriptionStatus
 from mailer.store.database import one
 from mailer.store.subscriptions import BY_READER, Departure
 
@@ -33,12 +33,12 @@ _LETTER = text(
     " WHERE c.id = :campaign AND c.state <> 'planning'"
 )
 _READER = text(
-    "SELECT p.address, x.reason FROM subscriber p"
+    "SELECT p.address, p.language, p.fewer_days, x.reason FROM subscriber p"
     " LEFT JOIN suppression x ON x.hash = p.suppression_hash WHERE p.id = :subscriber"
 )
 _STANDINGS = text(
     "SELECT l.id, l.slug, l.title, l.description, l.public, l.archived_at, u.status,"
-    " e.actor, e.detail, x.hash IS NOT NULL AS suppressed"
+    " u.paused_until, e.actor, e.detail, x.hash IS NOT NULL AS suppressed"
     " FROM subscription u JOIN list l ON l.id = u.list_id"
     " JOIN subscriber p ON p.id = u.subscriber_id"
     " LEFT JOIN list_suppression x ON x.list_id = l.id AND x.hash = p.suppression_hash"
@@ -73,6 +73,8 @@ class Reader:
 
     address: str
     suppressed: str  # the reason, or empty
+    language: str = ""  # their own choice, or what is known
+    frequency: Frequency = Frequency.every
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Standing:
     status: SubscriptionStatus
     departure: Departure | None  # the last time that they left
     suppressed: bool = False  # kept off this one list by somebody else
+    paused_until: datetime | None = None  # a break, which may be over
 
     @property
     def receiving(self) -> bool:
@@ -99,6 +102,10 @@ class Standing:
     @property
     def pending(self) -> bool:
         return self.status == SubscriptionStatus.pending
+
+    def paused(self, now: datetime) -> bool:
+        """Whether they take a break from it at this moment."""
+        return self.receiving and self.paused_until is not None and self.paused_until > now
 
     @property
     def may_return(self) -> bool:
@@ -156,7 +163,9 @@ def letter(connection: Connection, campaign_id: int, subscriber_id: int) -> Lett
 def reader(connection: Connection, subscriber_id: int) -> Reader | None:
     """The person, or None when they have been erased."""
     row = connection.execute(_READER, {"subscriber": subscriber_id}).first()
-    return None if row is None else Reader(row.address, row.reason or "")
+    if row is None:
+        return None
+    return Reader(row.address, row.reason or "", row.language or "", Frequency.of(row.fewer_days))
 
 
 def standings(connection: Connection, subscriber_id: int) -> Sequence[Standing]:
@@ -173,9 +182,15 @@ def standings(connection: Connection, subscriber_id: int) -> Sequence[Standing]:
             status=SubscriptionStatus(row.status),
             departure=None if row.actor is None else Departure.parse(row.actor, row.detail),
             suppressed=bool(row.suppressed),
+            paused_until=instant_of(row.paused_until),
         )
         for row in rows
     ]
+
+
+def instant_of(ms: int | None) -> datetime | None:
+    """A moment that is kept as milliseconds."""
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def left_everything(reader: Reader) -> bool:

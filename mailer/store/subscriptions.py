@@ -44,6 +44,10 @@ _RETURN = text(
     " AND NOT EXISTS (SELECT 1 FROM list_suppression x JOIN subscriber p"
     "  ON p.suppression_hash = x.hash WHERE p.id = :subscriber AND x.list_id = :list)"
 ).bindparams(_AT)
+_AWAKE = text(  # whoever subscribes again wants mail, whatever break they once took
+    "UPDATE subscription SET paused_until = NULL"
+    " WHERE list_id = :list AND subscriber_id = :subscriber AND paused_until IS NOT NULL"
+)
 _DEPARTURE = text(
     "SELECT actor, detail FROM event WHERE id = (SELECT max(id) FROM event"
     " WHERE subscriber_id = :subscriber AND list_id = :list AND kind = 'unsubscribed')"
@@ -151,6 +155,7 @@ def return_to_list(connection: Connection, click: Click, list_id: int) -> bool:
     if not _return(connection, click, list_id, "returned"):
         return False
     _unsuppress(connection, click)
+    connection.execute(_AWAKE, {"list": list_id, "subscriber": click.subscriber_id})
     consent = {
         "list_id": list_id,
         "subscriber_id": click.subscriber_id,

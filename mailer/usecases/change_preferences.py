@@ -7,14 +7,12 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from mailer.errors import NotFoundError
 from mailer.message.links import KeyRing, Purpose
 from mailer.ports import Clock
-from mailer.store import site
 from mailer.store import subscriptions as reader_steps
 from mailer.store.database import Database
 from mailer.store.subscriptions import Click
-from mailer.usecases.open_link import open_link
+from mailer.usecases.open_link import Through, linked_list, open_link
 
 
 class Choice(StrEnum):
@@ -40,17 +38,9 @@ def change_preferences(
             return False
         if choice is Choice.everything:
             return reader_steps.leave_everything(connection, click)
-        list_id = _own_list(connection, link.subscriber, slug)
+        list_id = linked_list(connection, link, Through.preferences, slug)
         if choice is Choice.leave:
             return reader_steps.leave_list(connection, click, list_id)
         return reader_steps.return_to_list(connection, click, list_id)
 
     return db.writer.submit(work)
-
-
-def _own_list(connection: Connection, subscriber_id: int, slug: str) -> int:
-    """A link opens only lists that its reader is or was on: it is no way onto a private one."""
-    for each in site.standings(connection, subscriber_id):
-        if each.slug == slug:
-            return each.list_id
-    raise NotFoundError("There is no such list on this page.")

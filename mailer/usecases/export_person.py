@@ -9,7 +9,7 @@ from typing import Any
 
 from mailer.contacts.address import parse_address
 from mailer.contacts.mention import mentions
-from mailer.model.words import TrackingAnswer
+from mailer.model.words import Frequency, TrackingAnswer
 from mailer.ports import Clock, Leftovers
 from mailer.store import evidence, people, tags
 from mailer.store.database import Database
@@ -29,6 +29,7 @@ class HeldData:
     fields: Mapping[str, Any]
     tags: Sequence[str]
     lists: Sequence[ListConsents]
+    frequency: Frequency
     tracking: TrackingAnswer
     tracking_records: Sequence[TrackingRecord]
     suppressions: Sequence[Block]
@@ -49,6 +50,7 @@ def export_person(address: str, *, db: Database, clock: Clock, leftovers: Leftov
             fields=person.fields,
             tags=tags.tags_of(connection, person.id),
             lists=consents_by_list(connection, person.id),
+            frequency=Frequency.of(person.fewer_days),
             tracking=evidence.tracking_answer(connection, person.id),
             tracking_records=evidence.tracking(connection, person.id),
             suppressions=evidence.blocks(connection, person.suppression_hash),

@@ -42,6 +42,7 @@ class ListConsents:
     status: str | None  # None: the person is not on it (any more)
     since: datetime | None
     consents: Sequence[GivenConsent]
+    paused_until: datetime | None = None  # a break that the person takes, or took
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def consents_by_list(connection: Connection, subscriber_id: int) -> list[ListCon
             status=joined[name].status if name in joined else None,
             since=joined[name].since if name in joined else None,
             consents=_given([record for record in records if record.list == name], events),
+            paused_until=joined[name].paused_until if name in joined else None,
         )
         for name in names
     ]

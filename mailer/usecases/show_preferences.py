@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from mailer.contacts.masking import mask_address
 from mailer.message.links import KeyRing, Purpose
+from mailer.model.words import Frequency
 from mailer.ports import Clock
 from mailer.store import site
 from mailer.store.database import Database
@@ -23,6 +25,7 @@ class ListView:
     receiving: bool
     pending: bool
     may_return: bool
+    paused_until: datetime | None = None  # a break that is not over
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class PreferencesView:
     language: str
     left_everything: bool
     lists: Sequence[ListView]
+    frequency: Frequency = Frequency.every
 
 
 def show_preferences(token: str, *, keys: KeyRing, db: Database, clock: Clock) -> PreferencesView:
@@ -52,13 +56,15 @@ def show_preferences(token: str, *, keys: KeyRing, db: Database, clock: Clock) -
         if reader is None:
             return PreferencesView(False, False, "", language, False, ())
         standings = site.standings(connection, link.subscriber)
+    now = clock.now()
     return PreferencesView(
         test=False,
         known=True,
         address=mask_address(reader.address),
         language=language,
         left_everything=site.left_everything(reader),
-        lists=[_view(each) for each in standings if _is_shown(each)],
+        lists=[_view(each, now) for each in standings if _is_shown(each)],
+        frequency=reader.frequency,
     )
 
 
@@ -67,7 +73,7 @@ def _is_shown(each: site.Standing) -> bool:
     return each.receiving or (not each.archived and (each.public or each.may_return))
 
 
-def _view(each: site.Standing) -> ListView:
+def _view(each: site.Standing, now: datetime) -> ListView:
     return ListView(
         slug=each.slug,
         title=each.title,
@@ -75,4 +81,5 @@ def _view(each: site.Standing) -> ListView:
         receiving=each.receiving,
         pending=each.pending,
         may_return=each.may_return,
+        paused_until=each.paused_until if each.paused(now) else None,
     )

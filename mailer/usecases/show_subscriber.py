@@ -8,7 +8,7 @@ from typing import Any
 
 from mailer.contacts.address import AddressError, clean_cell, parse_address
 from mailer.errors import NotFoundError
-from mailer.model.words import TrackingAnswer
+from mailer.model.words import Frequency, TrackingAnswer
 from mailer.store import evidence, people, tags
 from mailer.store.database import Database
 from mailer.store.people import Joined, Proof
@@ -28,6 +28,7 @@ class ShownSubscriber:
     suppressed_on: Mapping[str, str] = field(default_factory=dict)  # list → reason
     tags: Sequence[str] = ()
     tracking: TrackingAnswer = TrackingAnswer.unknown
+    frequency: Frequency = Frequency.every
 
 
 def show_subscriber(address: str, *, db: Database) -> ShownSubscriber:
@@ -62,4 +63,5 @@ def show_subscriber(address: str, *, db: Database) -> ShownSubscriber:
             suppressed_on=on_lists,
             tags=tags.tags_of(connection, row.id),
             tracking=evidence.tracking_answer(connection, row.id),
+            frequency=Frequency.of(row.fewer_days),
         )

@@ -13,6 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
+from mailer.model.words import Frequency, LeavingReason
+from mailer.usecases.take_break import MONTHS
 from mailer.web.catalogue import Catalogue, Language, accepted, load_catalogue
 
 _HERE = Path(__file__).parent
@@ -48,6 +50,9 @@ class Pages:
             auto_reload=False,
         )
         self._environment.globals |= {
+            "breaks": tuple(zip(MONTHS, ("one", "three", "six"), strict=True)),
+            "frequencies": [each.value for each in Frequency],
+            "reasons": [each.value for each in LeavingReason],
             "organisation": organisation,
             "postal_address": postal_address,
             "stylesheet": f"{prefix}/static/{self.stylesheet.name}",

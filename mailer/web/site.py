@@ -19,6 +19,7 @@ from mailer.errors import MailerError, NotFoundError
 from mailer.web.headers import RequestLog, SecurityHeaders, complete
 from mailer.web.log import make_log
 from mailer.web.pages import Pages
+from mailer.web.preferences import PreferencePages
 from mailer.web.public import PublicPages
 from mailer.web.readers import ReaderPages
 from mailer.wiring import Mailer
@@ -47,7 +48,11 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Sta
         postal_address=settings.postal_address or "",
         prefix=public.path,
     )
-    faces = (PublicPages(mailer, pages), ReaderPages(mailer, pages))
+    faces = (
+        PublicPages(mailer, pages),
+        ReaderPages(mailer, pages),
+        PreferencePages(mailer, pages),
+    )
     # A proxy may take the path of the public address off, or pass it on.
     prefixes = ("", public.path) if public.path else ("",)
     site = Starlette(

@@ -160,6 +160,25 @@ def test_a_field_that_is_gone_is_told_where_the_segment_is_used(workspace: Path)
     assert "Segment “geneva”, column 1: There is no field “city”." in refused.err
 
 
+def test_a_break_is_explained(workspace: Path) -> None:
+    with open_mailer(workspace) as opened, opened.db.write() as connection:
+        until = int(opened.clock.now().timestamp() * 1000) + 86_400_000
+        connection.execute(
+            text(
+                "UPDATE subscription SET paused_until = :until WHERE subscriber_id ="
+                " (SELECT id FROM subscriber WHERE address = 'carla@example.org')"
+            ),
+            {"until": until},
+        )
+
+    explained = plan(workspace, "--explain", "carla@example.org")
+    assert (explained["included"], explained["reasons"]) == (False, ["paused"])
+    issue = str(workspace / "data/issues/tide-table")
+    words = ("campaigns", "plan", issue, "--list", "contacts", "--explain", "carla@example.org")
+    assert "takes a break from the list" in mailer(workspace, *words).out
+    assert "a break until" in mailer(workspace, "subscribers", "show", "carla@example.org").out
+
+
 def test_a_cap_comes_from_the_settings_and_gives_way(workspace: Path) -> None:
     with (workspace / ".env").open("a", encoding="utf-8") as file:
         file.write("MAILER_FREQUENCY_CAP=1/7\n")

@@ -16,6 +16,7 @@ exports.main = async (work) => {
   const given = JSON.parse(require('fs').readFileSync(0, 'utf8'));
   const context = await chromium.launchPersistentContext(given.profile, {
     executablePath: given.chromium, headless: true, args: FLAGS, timeout: 60000,
+    javaScriptEnabled: given.script ?? true,
   });
   try {
     context.setDefaultTimeout(20000);

@@ -6,11 +6,14 @@ in dark.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from mailer.wiring import shipped_examples
 from tests import builders
@@ -31,16 +34,20 @@ HOSTILE = """<!doctype html><html><title>Hostile</title>
 <link rel="stylesheet" href="http://127.0.0.1:9/x.css"><p style="color:#ccc">Pale</p>"""
 
 
-def visit(profile: Path, *visits: Mapping[str, Any]) -> dict[str, Any]:
+def visit(profile: Path, *visits: Mapping[str, Any], script: bool = True) -> dict[str, Any]:
     """Visits the pages one after the other in one window; returns what was found by name.
 
-    A visit has a ``name`` and a ``url``, or says what to ``click`` on the page before.
+    A visit has a ``name`` and a ``url``, or says what to ``click`` on the page before, and what to
+    do ``first``; one that is not ``judged`` leads on. PEERS_PICTURES names a folder where each page
+    is kept as a picture.
     """
     given = {
         "chromium": str(program("chromium")),
         "profile": str(profile),
         "widths": WIDTHS,
-        "visits": [{"off": [], **each} for each in visits],
+        "script": script,
+        "pictures": os.environ.get("PEERS_PICTURES"),
+        "visits": [{"off": [], "first": [], **each} for each in visits],
     }
     found = run_node("visit.cjs", given, seconds=150, needs=["playwright-core", "axe-core"])
     return {each["name"]: each for each in found}
@@ -169,3 +176,54 @@ def test_the_preview_has_no_barrier_and_loads_nothing_from_elsewhere(tmp_path: P
     assert barriers(found) == []
     assert strangers(found, address.rstrip("/")) == []
     assert forbidden(found) == []
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+@pytest.mark.parametrize(
+    ("code", "direction", "words"),
+    [
+        ("es", "ltr", ("Está en pausa", "Guardado:", "Su baja está hecha", "Gracias por decírnos")),
+        ("ar", "rtl", ("أنت في استراحة", "تم الحفظ:", "تم إلغاء اشتراكك", "شكرًا لأنك أخبرتنا")),
+    ],
+)
+def test_wishes_have_no_barrier_in_both_directions_with_and_without_scripts(
+    town: Town, tmp_path: Path, code: str, direction: str, words: Sequence[str], script: bool
+) -> None:
+    received = town.mails["arabic" if code == "ar" else "english", "bruno@example.org"]
+    leave, resume, undo = (f'[value="{word}"]' for word in ("leave", "resume", "undo"))
+    found = visit(
+        tmp_path,
+        {"name": f"{code} leave", "url": f"{received.link('u')}?lang={code}"},
+        {"name": f"{code} paused", "click": '[value="3"]'},
+        {"name": f"{code} resumed", "click": resume, "judged": False},
+        {
+            "name": f"{code} fewer",
+            "first": [["check", '[value="month"]']],
+            "click": "fieldset + button",
+        },
+        {"name": f"{code} left", "click": leave},
+        {
+            "name": f"{code} told",
+            "first": [["check", '[value="too_many"]'], ["fill", "textarea", "Ya basta"]],
+            "click": "label.field + button",
+        },
+        {"name": f"{code} undone", "click": undo, "judged": False},
+        {"name": f"{code} preferences", "url": f"{received.link('p')}?lang={code}"},
+        {
+            "name": f"{code} list paused",
+            "first": [["open", "summary"]],
+            "click": '[value="6"]',
+            "judged": False,
+        },
+        {"name": f"{code} list resumed", "click": resume, "judged": False},
+        script=script,
+    )
+
+    assert statuses(found) == [200] * 10
+    assert {each["direction"] for each in found.values()} == {direction}
+    assert barriers(found) == []
+    assert strangers(found, town.site) == []
+    assert forbidden(found) == []
+    for name, sentence in zip(("paused", "fewer", "left", "told"), words, strict=True):
+        assert sentence in found[f"{code} {name}"]["text"]
+    assert words[0] not in found[f"{code} resumed"]["text"]

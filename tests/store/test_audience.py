@@ -161,6 +161,42 @@ def test_the_cap_counts_whole_days_back_from_now(db: Database) -> None:
     remove(db)
 
 
+def test_a_break_and_the_wish_for_fewer_mails_leave_people_out(db: Database) -> None:
+    list_id, _ = make_crowd(db, 5)
+    now, day = int(NOW.timestamp() * 1000), 86_400_000
+    past, (variant,) = new_campaign(db, list_id, "past")
+    with db.write() as connection:
+        run = connection.execute
+        run(text("UPDATE campaign SET state = 'finished'"))
+        pause = text("UPDATE subscription SET paused_until = :until WHERE subscriber_id = :s")
+        run(pause, {"s": 1, "until": now + 1})
+        run(pause, {"s": 2, "until": now})
+        run(text("UPDATE subscriber SET fewer_days = 27 WHERE id IN (1, 3, 4)"))
+        for person, at in ((1, now), (3, now - 27 * day + 1), (4, now - 27 * day), (5, now)):
+            run(
+                text(
+                    "INSERT INTO delivery (campaign_id, position, subscriber_id, variant_id,"
+                    " state, attempt, reason, reply, at)"
+                    " VALUES (:c, :s, :s, :v, 'accepted', 1, '', '', :at)"
+                ),
+                {"c": past, "s": person, "v": variant, "at": at},
+            )
+    selection = Selection(list_id, now_ms=now)
+
+    assert freeze(db, selection).excluded == {"fewer_mails": 1, "paused": 1}
+    assert set(written(db)) == {2, 4, 5}
+    with db.read() as connection:
+        found = [audience.explain(connection, db.dialect, selection, n) for n in range(1, 6)]
+    assert found == [["paused", "fewer_mails"], [], ["fewer_mails"], [], []]
+    remove(db)
+    capped = replace(selection, cap=FrequencyCap(1, 1))
+    assert freeze(db, capped).excluded == {"fewer_mails": 1, "frequency_cap": 1, "paused": 1}
+    remove(db)
+    later = replace(selection, now_ms=now + 27 * day)  # they come back by themselves
+    assert freeze(db, later).excluded == {}
+    remove(db)
+
+
 def test_each_domain_is_spread_over_the_run(db: Database) -> None:
     list_id = make_list(db)
     small = []

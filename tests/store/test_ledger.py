@@ -174,6 +174,36 @@ def test_whoever_left_after_the_plan_is_skipped_with_the_reason(
         }
 
 
+def test_a_break_and_the_wish_for_fewer_mails_count_while_a_campaign_is_being_sent(
+    db: Database, tmp_path: Path
+) -> None:
+    day = 24 * HOUR
+    campaign_id, list_id, ids = plan(db, 6)
+    other, _, _ = plan(db, 0, slug="earlier")
+    with db.write() as connection:
+        run = connection.execute
+        pause = text("UPDATE subscription SET paused_until = :until WHERE subscriber_id = :s")
+        run(pause, {"s": ids[0], "until": NOW + 1})
+        run(pause, {"s": ids[1], "until": NOW})  # over at this moment
+        for subscriber, at in ((ids[2], NOW - 27 * day + 1), (ids[3], NOW - 27 * day)):
+            run(text("UPDATE subscriber SET fewer_days = 27 WHERE id = :s"), {"s": subscriber})
+            got = (
+                "INSERT INTO delivery (campaign_id, position, subscriber_id, variant_id, state,"
+                " attempt, reason, reply, at) SELECT :c, :s, :s, variant_id, 'accepted', 1, '', '',"
+                " :at FROM delivery WHERE campaign_id = :own AND position = 1"
+            )
+            run(text(got), {"c": other, "s": subscriber, "own": campaign_id, "at": at})
+        run(text("UPDATE subscriber SET fewer_days = 88 WHERE id = :s"), {"s": ids[4]})
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+
+    result = exchange(db, ledger, [], 9)
+
+    assert sorted(row.subscriber_id for row in result.claimed) == [ids[1], ids[3], ids[4], ids[5]]
+    with db.read() as connection:
+        reasons = campaigns.reasons(connection, campaign_id)
+    assert reasons == {_S.skipped: {"fewer_mails": 1, "paused": 1}}
+
+
 def test_an_outcome_of_another_attempt_is_a_fault(db: Database, tmp_path: Path) -> None:
     campaign_id, list_id, _ = plan(db, 1)
     ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
