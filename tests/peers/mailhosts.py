@@ -152,6 +152,10 @@ class Mailhost:
 
     def mailbox(self, count: int, seconds: float = 30) -> list[Delivered]:
         """Takes what lies in the mailbox, once that many have been delivered or time is up."""
+        return [_read(data) for data in self.raw_mailbox(count, seconds)]
+
+    def raw_mailbox(self, count: int, seconds: float = 30) -> list[bytes]:
+        """The same, as it lies there."""
         give_up = time.monotonic() + seconds
         new = self.folder / "box/new"
         while time.monotonic() < give_up:
@@ -159,7 +163,7 @@ class Mailhost:
             if len(files) >= count and not self._under_way():
                 break
             time.sleep(0.05)
-        taken = [_read(file.read_bytes()) for file in files]
+        taken = [file.read_bytes() for file in files]
         for file in files:
             file.unlink()
         return taken
