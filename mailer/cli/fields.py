@@ -49,7 +49,45 @@ def show_fields() -> None:
     with screen.opened() as mailer:
         found = declared_fields(db=mailer.db)
     if not screen.result(found):
-        screen.table([(each.name, _kind(each.kind, each.choices)) for each in found])
+        screen.table(
+            [
+                (
+                    each.name,
+                    _kind(each.kind, each.choices),
+                    "open to readers" if each.opened else "",
+                )
+                for each in found
+            ]
+        )
+
+
+@fields.command("open")
+def open_field(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The field's name.")],
+    label: Annotated[
+        str | None, typer.Option("--label", metavar="TEXT", help="What readers see; else the name.")
+    ] = None,
+) -> None:
+    """Let readers see and change a field on their preferences page."""
+    from mailer.usecases.open_field import open_field as open_it
+
+    with screen.opened() as mailer:
+        made = open_it(name, db=mailer.db, label=label)
+    if not screen.result(made):
+        screen.say(f"Readers may fill in “{made.name}” from now on.")
+
+
+@fields.command("close")
+def close_field(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The field's name.")],
+) -> None:
+    """Hide a field from readers again."""
+    from mailer.usecases.open_field import open_field as mark
+
+    with screen.opened() as mailer:
+        made = mark(name, db=mailer.db, opened=False)
+    if not screen.result(made):
+        screen.say(f"Readers do not see “{made.name}” any more.")
 
 
 def _kind(kind: str, choices: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Integer, LargeBinary
+from sqlalchemy import JSON, BigInteger, Column, Integer, LargeBinary, false
 from sqlmodel import Field, SQLModel
 
 NAMING = {
@@ -42,6 +42,8 @@ class FieldDefinition(SQLModel, table=True):
     name: str = Field(primary_key=True)
     kind: str
     choices: str = Field(default="", sa_column_kwargs={"server_default": ""})  # one a line
+    opened: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # to readers
+    label: str = Field(default="", sa_column_kwargs={"server_default": ""})  # that readers see
     created_at: datetime
 
 

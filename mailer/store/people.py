@@ -120,6 +120,32 @@ def field_types(connection: Connection) -> Mapping[str, FieldType]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class FieldMark:
+    """A field with what its readers see of it."""
+
+    name: str
+    type: FieldType
+    opened: bool
+    label: str
+
+
+def open_fields(connection: Connection, *, all_of_them: bool = False) -> Sequence[FieldMark]:
+    """The fields that readers may fill in, or every field, by name."""
+    rows = connection.execute(select(FieldDefinition).order_by(col(FieldDefinition.name)))
+    types = field_types(connection)
+    marks = (FieldMark(row.name, types[row.name], bool(row.opened), row.label) for row in rows)
+    return [mark for mark in marks if mark.opened or all_of_them]
+
+
+def mark_field(connection: Connection, name: str, *, opened: bool, label: str) -> None:
+    connection.execute(
+        update(FieldDefinition)
+        .where(col(FieldDefinition.name) == name)
+        .values(opened=opened, label=label)
+    )
+
+
 def declare_field(connection: Connection, name: str, declared: FieldType, at: datetime) -> None:
     """Declares a field, or changes what is declared of it."""
     values = {"kind": declared.kind, "choices": "\n".join(declared.choices)}

@@ -24,6 +24,8 @@ class DeclaredField:
     kind: str
     choices: tuple[str, ...]
     misfits: int = 0
+    opened: bool = False  # to readers, who fill it in themselves
+    label: str = ""  # what they see of it; empty: the name in words
 
 
 def declare_field(
@@ -74,5 +76,10 @@ def _fits(value: Any, declared: FieldType) -> bool:
 def declared_fields(*, db: Database) -> tuple[DeclaredField, ...]:
     """Every field of the workspace, by name."""
     with db.read() as connection:
-        types = people.field_types(connection)
-    return tuple(DeclaredField(name, kind, choices) for name, (kind, choices) in types.items())
+        marks = people.open_fields(connection, all_of_them=True)
+    return tuple(
+        DeclaredField(
+            each.name, each.type.kind, each.type.choices, opened=each.opened, label=each.label
+        )
+        for each in marks
+    )

@@ -39,6 +39,7 @@ class PreferencesView:
     left_everything: bool
     lists: Sequence[ListView]
     frequency: Frequency = Frequency.every
+    own_language: str = ""  # that is on record for the person
 
 
 def show_preferences(token: str, *, keys: KeyRing, db: Database, clock: Clock) -> PreferencesView:
@@ -65,6 +66,7 @@ def show_preferences(token: str, *, keys: KeyRing, db: Database, clock: Clock) -
         left_everything=site.left_everything(reader),
         lists=[_view(each, now) for each in standings if _is_shown(each)],
         frequency=reader.frequency,
+        own_language=reader.language,
     )
 
 

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 BODY_LIMIT = 64 * 1024  # octets
 PATIENCE = 15.0  # seconds for the whole body
-_FIELDS = 20
+FIELDS = 20  # that a form has, at most
 _CLOSE = {"Connection": "close"}  # what is left of the body is not read
 
 
@@ -35,10 +35,11 @@ class Form:
         return self.fields.get(name, "")
 
 
-async def read_form(request: Request) -> Form:
+async def read_form(request: Request, *, fields: int = FIELDS) -> Form:
     """Reads a body of either kind that RFC 8058 section 3.2 names, or that says no kind at all.
 
-    Raises HTTPException 413 for a large body, 408 for a slow one, 400 for one that is broken.
+    ``fields`` is how many there may be. Raises HTTPException 413 for a large body,
+    408 for a slow one, 400 for one that is broken.
     """
     try:
         async with asyncio.timeout(PATIENCE):
@@ -48,13 +49,13 @@ async def read_form(request: Request) -> Form:
     except ClientDisconnect:
         raise HTTPException(400, headers=_CLOSE) from None
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        pairs = await _of_multipart(request, body)
+        pairs = await _of_multipart(request, body, fields)
     else:
-        pairs = _of_urlencoded(body)
-    fields: dict[str, str] = {}
+        pairs = _of_urlencoded(body, fields)
+    first: dict[str, str] = {}
     for name, value in pairs:
-        fields.setdefault(name, value)
-    return Form(fields)
+        first.setdefault(name, value)
+    return Form(first)
 
 
 async def _read(request: Request) -> bytes:
@@ -69,16 +70,16 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-def _of_urlencoded(body: bytes) -> list[tuple[str, str]]:
+def _of_urlencoded(body: bytes, fields: int) -> list[tuple[str, str]]:
     try:
         text = body.decode("utf-8", "replace")
-        return parse_qsl(text.strip(), keep_blank_values=True, max_num_fields=_FIELDS)
+        return parse_qsl(text.strip(), keep_blank_values=True, max_num_fields=fields)
     except ValueError:
         raise HTTPException(400) from None
 
 
-async def _of_multipart(request: Request, body: bytes) -> list[tuple[str, str]]:
-    parser = MultiPartParser(request.headers, _once(body), max_files=0, max_fields=_FIELDS)
+async def _of_multipart(request: Request, body: bytes, fields: int) -> list[tuple[str, str]]:
+    parser = MultiPartParser(request.headers, _once(body), max_files=0, max_fields=fields)
     try:
         form = await parser.parse()
     except (MultiPartException, ValueError):  # a charset that can not decode is a ValueError

@@ -58,11 +58,11 @@ class Pages:
             "stylesheet": f"{prefix}/static/{self.stylesheet.name}",
         }
 
-    def language(self, request: Request, of_the_mail: str = "") -> Language:
-        """What was asked for in the address, else the mail's language, else the browser's."""
+    def language(self, request: Request, *of_the_reader: str) -> Language:
+        """What was asked for in the address, else the reader's own, else the browser's."""
         asked = request.query_params.get("lang", "")[:_WISH]
         browser = accepted(request.headers.get("accept-language", ""))
-        return self.catalogue.choose(asked, of_the_mail, *browser)
+        return self.catalogue.choose(asked, *of_the_reader, *browser)
 
     def page(
         self,
@@ -103,3 +103,9 @@ def back(request: Request, **done: str) -> RedirectResponse:
     asked = request.query_params.get("lang", "")[:_WISH]
     query = urlencode(done | ({"lang": asked} if asked else {}))
     return RedirectResponse(f"?{query}", 303, headers={"Cache-Control": "no-store"})
+
+
+def asked_language(request: Request) -> str:
+    """The end of a link to another page, so that a language which was asked for stays."""
+    asked = request.query_params.get("lang", "")[:_WISH]
+    return f"?{urlencode({'lang': asked})}" if asked else ""

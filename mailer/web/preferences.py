@@ -17,7 +17,7 @@ from mailer.usecases.open_link import Through
 from mailer.usecases.say_day import say_day
 from mailer.usecases.show_preferences import PreferencesView, show_preferences
 from mailer.web.forms import read_form
-from mailer.web.pages import Pages, back
+from mailer.web.pages import Pages, asked_language, back
 from mailer.web.wishes import durable, ports_of, wish
 from mailer.wiring import Mailer
 
@@ -44,7 +44,7 @@ class PreferencePages:
         view = await run_in_threadpool(
             show_preferences, request.path_params["token"], **self._ports
         )
-        language = self._pages.language(request, view.language)
+        language = self._pages.language(request, view.own_language, view.language)
         zone = self._mailer.settings.time_zone
         days = {
             each.slug: say_day(each.paused_until, language.code, zone=zone)
@@ -53,7 +53,13 @@ class PreferencePages:
         }
         done, about = _notice(request, view)
         return self._pages.page(
-            "preferences", language, view=view, done=done, about=about, days=days
+            "preferences",
+            language,
+            view=view,
+            done=done,
+            about=about,
+            days=days,
+            details=f"{request.path_params['token']}/details{asked_language(request)}",
         )
 
     async def _change(self, request: Request) -> Response:

@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from mailer.errors import MailerError, NotFoundError
 from mailer.web.headers import RequestLog, SecurityHeaders, complete
 from mailer.web.log import make_log
+from mailer.web.own_data import OwnDataPages
 from mailer.web.pages import Pages
 from mailer.web.preferences import PreferencePages
 from mailer.web.public import PublicPages
@@ -52,6 +53,7 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Sta
         PublicPages(mailer, pages),
         ReaderPages(mailer, pages),
         PreferencePages(mailer, pages),
+        OwnDataPages(mailer, pages),
     )
     # A proxy may take the path of the public address off, or pass it on.
     prefixes = ("", public.path) if public.path else ("",)

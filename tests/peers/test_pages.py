@@ -216,10 +216,22 @@ def test_wishes_have_no_barrier_in_both_directions_with_and_without_scripts(
             "judged": False,
         },
         {"name": f"{code} list resumed", "click": resume, "judged": False},
+        {"name": f"{code} details", "click": 'a[href*="/details"]'},
+        {
+            "name": f"{code} saved",
+            "first": [["select", "select", code]],
+            "click": "section:first-of-type button",
+        },
+        {"name": f"{code} erase", "click": 'a[href^="erase"]'},
+        {
+            "name": f"{code} wrong",
+            "first": [["fill", '[type="email"]', "someone@example.org"]],
+            "click": ".primary",
+        },
         script=script,
     )
 
-    assert statuses(found) == [200] * 10
+    assert statuses(found) == [200] * 13 + [422]
     assert {each["direction"] for each in found.values()} == {direction}
     assert barriers(found) == []
     assert strangers(found, town.site) == []

@@ -18,6 +18,8 @@ def test_no_looking_changes_the_database(site: Site, story: Story, method: str) 
     paths = [
         story.unsubscribe,
         story.preferences,
+        f"{story.preferences}/details",
+        f"{story.preferences}/erase",
         f"/c/{site.token(Purpose.reconfirm, story.campaign.id, story.anna)}",
         stranger,
         f"/w/{story.campaign.web_key}",
@@ -57,6 +59,11 @@ def test_the_pages_hold_nothing_that_acts_by_itself(site: Site, story: Story) ->
 
 
 def test_every_form_is_a_post(site: Site, story: Story) -> None:
-    for path in (story.unsubscribe, story.preferences):
+    for path in (
+        story.unsubscribe,
+        story.preferences,
+        f"{story.preferences}/details",
+        f"{story.preferences}/erase",
+    ):
         page = site.client.get(path).text
         assert page.count("<form") == page.count('<form method="post"') > 0
