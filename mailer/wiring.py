@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mailer.adapters import people_files
+from mailer.adapters.browser import browser
 from mailer.adapters.clock import SystemClock
 from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.domain_check import MailServers
@@ -55,6 +57,7 @@ from mailer.store import migrations
 from mailer.store.database import Database, database_url
 from mailer.usecases.compile_letter import SendingPolicy
 from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
+from mailer.usecases.picture_issue import PICTURES, picture_issue
 from mailer.usecases.render_issue import Rendered
 from mailer.usecases.sign_letters import Signing
 
@@ -357,6 +360,22 @@ def write_rendered(folder: Path, rendered: Sequence[Rendered]) -> list[str]:
         contents[f"message{mark}.eml"] = one.message
         served |= {f"pictures/{file.name}": file.data for file in one.served}
     return write_files(folder, {**contents, **served})
+
+
+def write_pictures(folder: Path, rendered: Sequence[Rendered]) -> list[str]:
+    """Takes pictures of every view with this machine's Chromium; returns their paths.
+
+    Raises InputError when there is none, StoppedError when it fails.
+    """
+    written: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="mailer-pages-") as place, browser() as opened:
+        served = {f"{PICTURES}{file.name}": file.data for one in rendered for file in one.served}
+        write_files(Path(place), served)
+        for page in picture_issue(rendered):
+            write_files(Path(place), {"page.html": page.html.encode("utf-8")})
+            shot = opened.picture(Path(place) / "page.html", width=page.width)
+            written += write_files(folder, {f"{page.name}.png": shot})
+    return written
 
 
 def contact_file(

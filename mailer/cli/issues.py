@@ -108,7 +108,13 @@ def rules(
 @commands.command()
 def render(
     path: Source,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write the files.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to write the files.")
+    ] = None,
+    png: Annotated[
+        Path | None,
+        typer.Option("--png", metavar="DIR", help="Pictures of every view, with Chromium."),
+    ] = None,
     as_address: Annotated[
         str | None, typer.Option("--as", metavar="ADDRESS", help="As this person would see it.")
     ] = None,
@@ -117,12 +123,16 @@ def render(
 ) -> None:
     """Write what one reader would get: email.html, email.txt, web.html, message.eml.
 
-    Further languages of the issue are written beside them: email.fr.html, and so on.
+    Further languages of the issue are written beside them: email.fr.html, and so on. --png takes
+    pictures for a review: at 320 and 600 pixels, with pictures off, dark, inverted, without the
+    style block; the web version and the text part.
     """
     from mailer.usecases.render_issue import render_issue
     from mailer.usecases.use_list_defaults import use_list_defaults
-    from mailer.wiring import write_rendered
+    from mailer.wiring import write_pictures, write_rendered
 
+    if out is None and png is None:
+        raise typer.BadParameter("Where to? Give --out DIR, --png DIR, or both.")
     with screen.opened() as mailer:
         rendered = render_issue(
             mailer.issue(path),
@@ -136,7 +146,8 @@ def render(
             keys=mailer.keys_if_any,
             sending=mailer.sending_policy,
         )
-        files = write_rendered(out, rendered)
+        files = write_rendered(out, rendered) if out is not None else []
+        files += write_pictures(png, rendered) if png is not None else []
     variants = [_sizes(each) for each in rendered]
     found = {**variants[0], "files": files, "variants": variants}
     if not screen.result(found):
