@@ -169,6 +169,11 @@ class Mailer:
         """Where new issues are made."""
         return Shelf(self.workspace / "data" / "issues")
 
+    def shelf_path(self, path: Path) -> Path:
+        """A path as it was given, or the issue of that name in data/issues."""
+        own = self.workspace / "data" / "issues" / path
+        return own if not path.exists() and own.exists() else path
+
     @property
     def brand(self) -> Brand:
         settings = self.settings

@@ -29,19 +29,74 @@ def register(app: typer.Typer) -> None:
 @commands.command()
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as spring-2026.")],
-    layout: Annotated[str, typer.Option(help="The layout to begin with.")] = "newsroom",
+    layout: Annotated[
+        str | None, typer.Option(help="The layout to begin with; else newsroom.")
+    ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="PATH", help="Carry the frame of this edition over: blocks, contacts."
+        ),
+    ] = None,
 ) -> None:
-    """Make data/issues/NAME with an edition that passes the check as it is."""
-    from mailer.usecases.new_issue import new_issue
+    """Make data/issues/NAME with an edition that passes the check as it is.
 
+    With --from the blocks, contacts and sponsors of an earlier edition stay, the date moves by
+    whole weeks, and each text is emptied with a hint, which the check names until it is written.
+    """
+    from mailer.usecases.new_issue import new_issue, new_issue_from
+
+    if previous is not None and layout is not None:
+        raise typer.BadParameter("Either --layout or --from: an edition has its layout already.")
     with screen.opened() as mailer:
-        made = new_issue(
-            name, layout=layout, layouts=mailer.layout, target=mailer.shelf, clock=mailer.clock
-        )
+        if previous is not None:
+            earlier = mailer.shelf_path(previous)
+            made = new_issue_from(
+                name,
+                mailer.issue(earlier),
+                layouts=mailer.layout,
+                target=mailer.shelf,
+                clock=mailer.clock,
+            )
+        else:
+            made = new_issue(
+                name,
+                layout=layout or "newsroom",
+                layouts=mailer.layout,
+                target=mailer.shelf,
+                clock=mailer.clock,
+            )
     if not screen.result({"path": made.path}):
         screen.say(f"Made {made.path}")
         screen.say(f"Next: open {made.path}/issue.md in your editor, then")
         screen.say(f"      mailer issues check {made.path}")
+
+
+@commands.command()
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="The earlier issue.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The later one.")],
+) -> None:
+    """Say what changed from one issue to another, in words, for a reviewer.
+
+    [-So-] is gone and {+so+} is new. Names of issues in data/issues will do.
+    """
+    from mailer.usecases.diff_issues import diff_issues
+
+    with screen.opened() as mailer:
+        old, new = (mailer.issue(mailer.shelf_path(each)) for each in (before, after))
+        found = diff_issues(old, new)
+    if screen.result({"same": not found, "files": found}):
+        return
+    if not found:
+        screen.say("Nothing has changed.")
+    for file in found:
+        screen.say(f"{file.file}" + ("" if file.changes else f" was {file.how}"))
+        for each in file.changes:
+            line = each.after or each.before
+            name = f"{each.what}, {each.field}" if each.field else each.what
+            told = f": {each.text}" if each.text else ""
+            screen.say(f"  {each.how:<8} {name} (line {line}){told}")
 
 
 @commands.command()

@@ -19,6 +19,7 @@ from mailer.compose.rules import (  # noqa: F401  # each enters its rules
     followed,
     held,
     hiding,
+    hints,
     links,
     personal,
     size,

@@ -41,6 +41,7 @@ CASES: dict[str, tuple[Sample, Sample]] = {
         Sample(front={"subject": "x" * 79}),
         Sample(front={"subject": "x" * 78}),
     ),
+    "hint-left": (Sample(body="✎ Say what is new.\n"), Sample(body="Say what is new.\n")),
     "preheader-missing": (Sample(front={"preheader": ""}), Sample()),
     "preheader-repeats": (Sample(front={"preheader": "boats are back"}), Sample()),
     "preheader-length": (
