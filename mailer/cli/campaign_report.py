@@ -31,6 +31,9 @@ def document(report: CampaignReport) -> dict[str, Any]:
         "next_try": report.next_due,
         "web_url": report.web_url,
         "approved": report.approved or None,
+        "start_at": report.start_at,
+        "not_after": report.not_after,
+        "worker_alive": report.worker,
     }
     if report.variants:
         found["variants"] = [
@@ -171,6 +174,15 @@ def print_outcome(outcome: SendReport, report: CampaignReport) -> None:
 
 
 def print_next(report: CampaignReport) -> None:
+    if report.state is CampaignState.scheduled:
+        times = f"{screen.instant(report.start_at)}, not after {screen.instant(report.not_after)}"
+        screen.say(f"It is to be sent at {times}.")
+        if report.worker:
+            screen.say(f"Next: mailer campaigns cancel {report.slug}, or send it now")
+        else:
+            screen.say("No worker is alive to send it then.")
+            screen.say("Next: mailer worker")
+        return
     if report.state is CampaignState.cancelled and report.counts.sending and not report.sender:
         screen.say("The process that was sending it died.")
         screen.say(f"Next: mailer campaigns cancel {report.slug}  (settles what it left)")

@@ -10,6 +10,7 @@ import typer
 from mailer.cli import dry_run as rehearsal
 from mailer.cli import sending
 from mailer.cli.campaign_words import Id, Yes
+from mailer.cli.scheduling import When
 from mailer.errors import InputError
 
 Wait = Annotated[
@@ -37,6 +38,24 @@ def send(
     frozen: Frozen = False,
     no_site_check: NoSiteCheck = False,
     spool: Spool = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="Have a worker send it: 2026-11-30 08:00, 08:00, +2h."
+        ),
+    ] = None,
+    not_after: Annotated[
+        str | None,
+        typer.Option(
+            "--not-after",
+            metavar="TIME",
+            help="The latest time for that; later it asks. Default: an hour after.",
+        ),
+    ] = None,
+    hold: Annotated[
+        int,
+        typer.Option("--hold", metavar="SECONDS", help="Wait so long first, to call it back."),
+    ] = 0,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -54,7 +73,15 @@ def send(
     if dry_run:
         rehearsal.dry_run(name, report)
         return
-    sending.send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check, spool=spool)
+    sending.send(
+        name,
+        yes=yes,
+        wait=wait,
+        frozen=frozen,
+        site_check=not no_site_check,
+        spool=spool,
+        when=When(at, not_after, hold),
+    )
 
 
 def resume(

@@ -26,6 +26,7 @@ from mailer.cli import (
     screen,
     segments,
     site,
+    worker,
     workspace,
 )
 from mailer.errors import InputError, MailerError, StoppedError
@@ -76,6 +77,7 @@ layouts.register(app)
 campaigns.register(app)
 keys.register(app)
 site.register(app)
+worker.register(app)
 database.register(app)
 
 

@@ -40,6 +40,11 @@ def configure(*, as_json: bool, quiet: bool, verbose: bool, workspace: Path) -> 
     _mode.workspace = workspace.resolve()
 
 
+def mode() -> tuple[bool, bool, bool, Path]:
+    """What ``configure`` was told, for another process."""
+    return _mode.as_json, _mode.quiet, _mode.verbose, _mode.workspace
+
+
 def workspace() -> Path:
     return _mode.workspace
 
@@ -210,6 +215,16 @@ class ProgressLine:
         elif rate >= 1 and now - self._begun > 1:
             left = int((total - done) / rate)
             text += f" · {rate:,.0f} a second · {left // 60}:{left % 60:02d} left"
+        self._write(text)
+
+    def say(self, text: str) -> None:
+        """Another line in the same place, as often as ``show``."""
+        now = time.monotonic()
+        if not _mode.quiet and now - self._shown >= (0.1 if self._moving else 10):
+            self._shown = now
+            self._write(text)
+
+    def _write(self, text: str) -> None:
         if self._moving:
             typer.echo(f"\r\033[K{text}", err=True, nl=False)
         else:

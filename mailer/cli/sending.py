@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mailer.cli import campaign_report, screen
+from mailer.cli import campaign_report, scheduling, screen
 from mailer.errors import Fault, InputError
 from mailer.model.words import CampaignState, Counts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from mailer.ports import Transport
     from mailer.usecases.send_campaign import SendReport
     from mailer.usecases.show_campaign import CampaignReport
@@ -20,30 +23,56 @@ _ASK_FOR_NUMBER = 100  # above so many people the answer is the audience's numbe
 
 
 def send(
-    name: str, *, yes: bool, wait: str, frozen: bool, site_check: bool, spool: str | None = None
+    name: str,
+    *,
+    yes: bool,
+    wait: str,
+    frozen: bool,
+    site_check: bool,
+    spool: str | None = None,
+    when: scheduling.When = scheduling.NOW,
 ) -> None:
     """Sends until nobody is left or something stops it. Raises typer.Exit with the status."""
     import asyncio
 
     from mailer.settings import parse_wait
+    from mailer.usecases.schedule_campaign import note_destination
     from mailer.usecases.show_campaign import show_campaign
 
     max_wait = parse_wait(wait)
+    when.check(spooled=spool is not None)
     with screen.opened() as mailer:
+        start_at, not_after = when.moments(mailer)
         transport = mailer.spool(spool) if spool is not None else None
         mailer.require_sendable(spooled=spool is not None)
         before = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
         _look_first(mailer, before, frozen=frozen, site_check=site_check, far=spool is None)
-        _ask(mailer, before, yes=yes, spool=spool)
+        _ask(mailer, before, yes=yes, spool=spool, at=start_at)
+        if start_at is not None:
+            scheduling.schedule(mailer, before, start_at, not_after)
+            return
+        note_destination(name, spool or "", db=mailer.db)
         line = screen.ProgressLine()
 
         def progress(counts: Counts, due: int | None) -> None:
             done = counts.audience - counts.left
             line.show(done, counts.audience, waiting_until=due)
 
-        outcome = asyncio.run(_until_stopped(mailer, name, float(max_wait), progress, transport))
+        outcome = asyncio.run(
+            _until_stopped(
+                mailer,
+                before.slug,
+                float(max_wait),
+                progress,
+                transport or mailer.transport,
+                hold=when.hold,
+            )
+        )
         line.clear()
         after = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+    if outcome is None:
+        _called_back(after)
+        return
     if not screen.result(campaign_report.document(after)):
         campaign_report.print_outcome(outcome, after)
     if outcome.counts.left or after.state is CampaignState.paused:
@@ -54,16 +83,71 @@ def send(
         raise typer.Exit(1)
 
 
+def _called_back(campaign: CampaignReport) -> None:
+    """The hold ended otherwise than by its time: nobody was sent anything."""
+    if not screen.result(campaign_report.document(campaign)):
+        screen.say(f"Called back: “{campaign.slug}” is {campaign.state}. Nothing was sent.")
+        campaign_report.print_next(campaign)
+    if campaign.state is not CampaignState.cancelled:
+        raise typer.Exit(75)
+
+
+def approval(mailer: Mailer) -> Callable[[str], None]:
+    """Raises InputError when a campaign's approval is asked for and is not there."""
+
+    def require(slug: str) -> None:
+        from mailer.usecases.approve_campaign import require_approval
+
+        if mailer.settings.require_approval:
+            require_approval(slug, db=mailer.db, issue_at=mailer.issue, layouts=mailer.layout)
+
+    return require
+
+
+def for_worker(mailer: Mailer) -> Any:
+    """Sends one campaign as ``usecases.run_worker`` asks for it."""
+    from mailer.usecases.run_worker import STOPPED, Reached
+    from mailer.usecases.send_campaign import send_campaign
+
+    async def send_one(campaign_id: int, only_from: CampaignState, stop: Any) -> Any:
+        transport = Reached(mailer.transport)
+        report = await send_campaign(
+            campaign_id,
+            **_ports(mailer),
+            transport=transport,
+            max_wait=0,
+            stop=stop,
+            stopped_by=STOPPED,
+            only_from=(only_from,),
+            hurry=False,
+        )
+        return report, not transport.reached
+
+    return send_one
+
+
+def _ports(mailer: Mailer) -> dict[str, Any]:
+    """What every send needs."""
+    return {
+        "db": mailer.db,
+        "keys": mailer.keys,
+        "clock": mailer.clock,
+        "folder": mailer.runs,
+        "pace": mailer.pace,
+        "retry_after": mailer.settings.retry_after,
+        "expires_after": mailer.settings.expires_after,
+        "signing": mailer.signing,
+    }
+
+
 def _look_first(
     mailer: Mailer, campaign: CampaignReport, *, frozen: bool, site_check: bool, far: bool
 ) -> None:
     """Before the first mail: has the issue changed since the plan, and do its links work?"""
-    from mailer.usecases.approve_campaign import require_approval
     from mailer.usecases.check_site import check_site, skip_site_check
     from mailer.usecases.compare_issue import compare_issue
 
-    if mailer.settings.require_approval:
-        require_approval(campaign.slug, db=mailer.db, issue_at=mailer.issue, layouts=mailer.layout)
+    approval(mailer)(campaign.slug)
     if campaign.started_at is not None:
         return
     changes = compare_issue(
@@ -94,8 +178,8 @@ def _look_first(
 
 
 async def _until_stopped(
-    mailer: Mailer, name: str, max_wait: float, progress: Any, transport: Transport | None
-) -> SendReport:
+    mailer: Mailer, slug: str, max_wait: float, progress: Any, transport: Transport, *, hold: int
+) -> SendReport | None:
     """Sends; SIGINT and SIGTERM stop it cleanly: what is on the wire is finished first."""
     import asyncio
     import signal
@@ -118,30 +202,30 @@ async def _until_stopped(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)
+    if hold and not await scheduling.hold(mailer, slug, hold, stop):
+        return None
     return await send_campaign(
-        name,
-        db=mailer.db,
-        transport=transport or mailer.transport,
-        keys=mailer.keys,
-        clock=mailer.clock,
-        folder=mailer.runs,
-        pace=mailer.pace,
-        retry_after=mailer.settings.retry_after,
-        expires_after=mailer.settings.expires_after,
+        slug,
+        **_ports(mailer),
+        transport=transport,
         max_wait=max_wait,
-        signing=mailer.signing,
         progress=progress,
         stop=stop,
+        only_from=(CampaignState.held,) if hold else (),
     )
 
 
-def _ask(mailer: Mailer, campaign: CampaignReport, *, yes: bool, spool: str | None) -> None:
+def _ask(
+    mailer: Mailer, campaign: CampaignReport, *, yes: bool, spool: str | None, at: datetime | None
+) -> None:
     campaign_report.print_headlines(campaign)
     server = f"{mailer.settings.smtp_host}:{mailer.settings.smtp_port}"
     screen.note(f"  into      {spool}" if spool else f"  through   {server}")
+    if at is not None:
+        screen.note(f"  at        {scheduling.moments_shown(at)}")
     people = campaign.counts.left
     if people > _ASK_FOR_NUMBER:
         question = f"Type the number of people, {people}, to send:"
         screen.confirm(question, answer=str(people), yes=yes)
     else:
-        screen.confirm("Send now? Type yes:", answer="yes", yes=yes)
+        screen.confirm(f"Send {'then' if at else 'now'}? Type yes:", answer="yes", yes=yes)

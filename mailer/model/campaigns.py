@@ -45,6 +45,10 @@ class Campaign(SQLModel, table=True):
     approval: dict[str, Any] | None = Field(
         default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
     )  # who gave it, when, and hashes of what they saw
+    start_at: datetime | None = None  # of a schedule or a hold
+    destination: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    # ↑ the files that it was last sent into; empty: the mail server
+    not_after: datetime | None = None  # the latest time to start; later somebody is asked
 
 
 class Variant(SQLModel, table=True):
@@ -189,3 +193,12 @@ class Run(SQLModel, table=True):
     started_at: datetime
     ended_at: datetime | None = None  # null: it runs, or died
     heartbeat_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Worker(SQLModel, table=True):
+    """A process that sees to schedules and deferred people, as long as it beats."""
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    process: str  # host, boot and process id
+    started_at: datetime
+    heartbeat_at: int = Field(sa_type=BigInteger)

@@ -136,8 +136,8 @@ class CampaignState(StrEnum):
 
     planning = "planning"  # being written; not visible, removed if found half done
     planned = "planned"  # frozen, not started
-    scheduled = "scheduled"  # waits for its time
-    held = "held"  # waits for a person
+    scheduled = "scheduled"  # waits for its time; a worker starts it
+    held = "held"  # about to be sent: a moment in which it can be called back
     sending = "sending"  # a process is sending it, or died while sending
     paused = "paused"  # stopped, can be resumed
     finished = "finished"  # nobody is left to try
@@ -156,14 +156,34 @@ CAMPAIGN_MOVES: Mapping[CampaignState, frozenset[CampaignState]] = {
         }
     ),
     CampaignState.scheduled: frozenset(
-        {CampaignState.planned, CampaignState.sending, CampaignState.cancelled}
+        {
+            CampaignState.planned,
+            CampaignState.held,
+            CampaignState.sending,
+            CampaignState.paused,
+            CampaignState.cancelled,
+        }
     ),
-    CampaignState.held: frozenset({CampaignState.planned, CampaignState.cancelled}),
+    CampaignState.held: frozenset(
+        {
+            CampaignState.planned,
+            CampaignState.scheduled,
+            CampaignState.sending,
+            CampaignState.paused,
+            CampaignState.cancelled,
+        }
+    ),
     CampaignState.sending: frozenset(
         {CampaignState.paused, CampaignState.finished, CampaignState.cancelled}
     ),
     CampaignState.paused: frozenset(
-        {CampaignState.sending, CampaignState.finished, CampaignState.cancelled}
+        {
+            CampaignState.scheduled,
+            CampaignState.held,
+            CampaignState.sending,
+            CampaignState.finished,
+            CampaignState.cancelled,
+        }
     ),
     # `retry`, or an unknown that an operator sends again, opens a finished campaign.
     CampaignState.finished: frozenset({CampaignState.paused}),

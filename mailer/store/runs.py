@@ -8,7 +8,7 @@ machine is believed dead when its heartbeat is older than ``LEASE_MS``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -72,19 +72,22 @@ def begin(
     judge: Judge,
     again: bool = False,
     first_delay: int = 0,
+    only_from: Collection[CampaignState] = (),
 ) -> Begun:
     """Takes the campaign for this process; ``folder`` is where recorders lie.
 
     Unless ``again``, no other campaign of the issue may be under way, and whoever got the issue
     from one is skipped: both are decided here, with all of the issue's campaigns held, so that two
     sends at one moment can't both go on. Deferred people are due ``first_delay`` ms after their
-    last try. Raises BusyError when another process is sending it, InputError when the issue is
-    under way elsewhere, MailerError when its state forbids.
+    last try at the latest. Raises BusyError when another process is
+    sending it or has moved it out of the states ``only_from``, InputError when the issue is under
+    way elsewhere, MailerError when its state forbids.
     """
     recorder: Recorder | None = None
     try:
         with db.write() as connection:
             lock_issue(connection, db.dialect, campaign_id)
+            _require_state(connection, campaign_id, only_from)
             found = recover(
                 connection, db.dialect, campaign_id, folder=folder, now=now, judge=judge
             )
@@ -217,6 +220,14 @@ def move_campaign(
         ),
         {"state": target, "campaign": campaign_id},
     )
+
+
+def _require_state(
+    connection: Connection, campaign_id: int, only_from: Collection[CampaignState]
+) -> None:
+    state = campaign_state(connection, campaign_id)
+    if only_from and state not in only_from:
+        raise BusyError(f"The campaign is {state} by now.")
 
 
 def _require_alone(connection: Connection, campaign_id: int) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from mailer.errors import InputError
 from mailer.model.words import CampaignState, DeliveryState
 from mailer.ports import Clock
-from mailer.store import campaigns, runs
+from mailer.store import campaigns, runs, schedule
 from mailer.store.database import Database
 from mailer.store.ledger import campaign_state
 from mailer.usecases.send_campaign import Schedule
@@ -69,6 +69,9 @@ def _reopen(
                 hint=f"`mailer campaigns unknown {campaign.slug} --skip` closes the doubtful ones.",
             )
         people = move(connection, campaign.id, runs.milliseconds(now))
+        if people and kind != "unknown_skipped":
+            why = f"{people:,} people were put back to planned, and wait for a send."
+            schedule.explain_stop(connection, campaign.id, why)
         finished = campaign_state(connection, campaign.id) is CampaignState.finished
         if finished and runs.left_to_try(connection, campaign.id):
             runs.move_campaign(connection, campaign.id, CampaignState.paused, now=now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -33,7 +33,13 @@ from mailer.usecases.sign_letters import Signing
 
 Progress = Callable[[Counts, int | None], None]
 INTERRUPTED = "It was interrupted."
-_STARTABLE = (CampaignState.planned, CampaignState.paused, CampaignState.sending)
+_STARTABLE = (
+    CampaignState.planned,
+    CampaignState.scheduled,
+    CampaignState.held,
+    CampaignState.paused,
+    CampaignState.sending,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,9 @@ async def send_campaign(
     signing: Signing | None = None,
     progress: Progress = lambda counts, due: None,
     stop: asyncio.Event | None = None,
+    stopped_by: str = INTERRUPTED,
+    only_from: Collection[CampaignState] = (),
+    hurry: bool = True,
 ) -> SendReport:
     """Sends until nobody is left to try, or until something stops it.
 
@@ -77,8 +86,10 @@ async def send_campaign(
     3. Dispatch: claim, send, settle, in group commits, until the source is finished.
     4. End the run: finished when nobody is left, else paused, with the reason.
 
-    ``folder`` is where flight recorders lie; ``stop`` is set by a signal. Raises BusyError when
-    another process sends it, and whatever broke the ledger; in that case the rows that were on
+    ``folder`` is where flight recorders lie; ``stop`` is set by a signal, and ``stopped_by`` is the
+    reason then. ``only_from`` are the states that the campaign may be in. ``hurry`` has deferred
+    people tried sooner than their back-off says. Raises BusyError when another process sends it or
+    has moved it, and whatever broke the ledger; in that case the rows that were on
     their way stay ``sending`` until the next send settles them by the recorder.
     """
     with db.read() as connection:
@@ -100,7 +111,8 @@ async def send_campaign(
         now=clock.now(),
         judge=schedule.judge,
         again=campaign.frozen["again"],
-        first_delay=retry_after[0] * 1000,
+        first_delay=(retry_after[0] if hurry else max(retry_after) * 2) * 1000,
+        only_from=only_from,
     )
     settled = False
     letters = Letters(campaign, compiled, keys, signer)
@@ -122,7 +134,7 @@ async def send_campaign(
             progress=progress,
             ahead=ahead,
         )
-        await _run(dispatch, transport, stop)
+        await _run(dispatch, transport, stop, stopped_by)
         settled = True
     finally:
         if ahead is not None:
@@ -155,13 +167,17 @@ async def send_campaign(
     )
 
 
-async def _run(dispatch: Dispatch, transport: Transport, stop: asyncio.Event | None) -> None:
+async def _run(
+    dispatch: Dispatch, transport: Transport, stop: asyncio.Event | None, stopped_by: str
+) -> None:
     """Runs the wire until the dispatch is finished or stopped, or the server refuses us.
 
     A cancelled run settles too: what was on the wire then is unknown, everything else goes back.
     """
     dispatch.begin()
-    watcher = asyncio.create_task(_stop_when(dispatch, stop)) if stop is not None else None
+    watcher = (
+        asyncio.create_task(_stop_when(dispatch, stop, stopped_by)) if stop is not None else None
+    )
     try:
         await transport.run(dispatch, dispatch)
     except WireError as error:
@@ -182,9 +198,9 @@ async def _run(dispatch: Dispatch, transport: Transport, stop: asyncio.Event | N
     await dispatch.drain()
 
 
-async def _stop_when(dispatch: Dispatch, stop: asyncio.Event) -> None:
+async def _stop_when(dispatch: Dispatch, stop: asyncio.Event, why: str) -> None:
     await stop.wait()
-    dispatch.stop(INTERRUPTED)
+    dispatch.stop(why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 
 from mailer.model.words import CampaignState, Counts, DeliveryState
 from mailer.ports import Clock
-from mailer.store import campaigns, runs
+from mailer.store import campaigns, runs, workers
 from mailer.store.database import Database
 from mailer.store.ledger import counts
 
@@ -54,6 +54,9 @@ class CampaignReport:
     selection: Mapping[str, Any]  # the segment, lists and cap that it was planned with; or nothing
     signed_as: str = ""  # by DKIM: domain and selector; empty when the mails are not signed here
     approved: Mapping[str, str] = field(default_factory=dict)  # by whom and when, or nothing
+    start_at: datetime | None = None  # of a schedule or a hold
+    not_after: datetime | None = None
+    worker: bool = False  # whether one is alive that would see to it
     variants: Sequence[VariantReport] = ()  # of one campaign with several, the default first
 
 
@@ -106,6 +109,9 @@ def _report(
         web_url=f"{campaign.frozen['site_url']}/w/{campaign.web_key}",
         signed_as=_signed_as(campaign.frozen.get("dkim")),
         selection=campaign.frozen.get("selection", {}),
+        start_at=campaign.start_at,
+        not_after=campaign.not_after,
+        worker=bool(workers.alive(connection, runs.milliseconds(clock.now()))),
         approved={name: campaign.approval[name] for name in ("by", "at")}
         if campaign.approval
         else {},

@@ -7,7 +7,7 @@ from pathlib import Path
 from mailer.errors import BusyError, InputError
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
-from mailer.store import campaigns, runs
+from mailer.store import campaigns, runs, schedule
 from mailer.store.database import Database
 from mailer.usecases.send_campaign import Schedule
 
@@ -23,6 +23,7 @@ def pause_campaign(name: str | int, *, db: Database, clock: Clock) -> int:
         if campaign.state in (CampaignState.finished, CampaignState.cancelled):
             raise InputError(f"The campaign “{campaign.slug}” is {campaign.state} already.")
         runs.move_campaign(connection, campaign.id, CampaignState.paused, now=clock.now())
+        schedule.explain_stop(connection, campaign.id, "It was paused.")
         campaigns.note_event(
             connection, kind="paused", actor="operator", campaign_id=campaign.id, at=clock.now()
         )
