@@ -91,8 +91,20 @@ def plan_for(
     **frozen: Any,
 ) -> int:
     """Plans a letter for these people (id → address)."""
+    content = content_of(rendition, list_id, slug, **frozen)
+    campaign_id, variants = planning.create(db, content, now=datetime.now(UTC))
+    planned = [planning.Planned(subscriber, 0, to, "{}") for subscriber, to in people.items()]
+    planning.add_people(db, campaign_id, variants, planned, 1)
+    planning.publish(db, campaign_id, issue=slug, audience=len(planned), excluded={})
+    return campaign_id
+
+
+def content_of(
+    rendition: Rendition, list_id: int, slug: str = "edition", **frozen: Any
+) -> planning.Content:
+    """What a plan of this letter freezes."""
     compiled = compiled_letter(rendition, slug)
-    content = planning.Content(
+    return planning.Content(
         issue=slug,
         folder=f"nowhere/{slug}",
         content_hash="",
@@ -111,11 +123,6 @@ def plan_for(
         variants=[("en", compiled.dump(), compiled.web_page())],
         pictures=[],
     )
-    campaign_id, variants = planning.create(db, content, now=datetime.now(UTC))
-    planned = [planning.Planned(subscriber, 0, to, "{}") for subscriber, to in people.items()]
-    planning.add_people(db, campaign_id, variants, planned, 1)
-    planning.publish(db, campaign_id, issue=slug, audience=len(planned), excluded={})
-    return campaign_id
 
 
 def send(

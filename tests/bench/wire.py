@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailer.adapters.smtp_transport import SmtpTransport
@@ -111,23 +111,46 @@ def _theirs(people: int, port: int, size: int) -> float:
     return time.perf_counter() - begun
 
 
-def _letter() -> Rendition:
-    """The tests' letter, grown to SIZE octets on the wire."""
+def _letter(size: int = SIZE) -> Rendition:
+    """The tests' letter, grown to so many octets on the wire."""
     line = "<p>A paragraph of a letter, with some words in it that fill the line well.</p>\n"
     letter = sending.LETTER
-    room = SIZE - len(sending.merged(letter))
+    room = size - len(sending.merged(letter))
     filler = line * (room // len(line))
     return replace(letter, html=letter.html.replace("</html>", filler + "</html>"))
 
 
 @contextlib.contextmanager
 def _sink() -> Iterator[int]:
+    """A receiver's port."""
+    with sink() as process:
+        yield process.port
+
+
+@dataclass(frozen=True)
+class Sink:
+    """A running smtp-sink: one process with one thread."""
+
+    port: int
+    pid: int
+
+    def cpu(self) -> float:
+        """Seconds of CPU that it has taken so far."""
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+        except (OSError, IndexError):
+            raise SystemExit("The receiver's CPU is read from /proc: Linux only.") from None
+
+
+@contextlib.contextmanager
+def sink() -> Iterator[Sink]:
+    """Runs Postfix's smtp-sink."""
     if not (PEER / "usr/sbin/smtp-sink").exists():
         raise SystemExit("Postfix's smtp-sink is missing: ./scripts/peers unpacks it.")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
-    sink = subprocess.Popen(
+    process = subprocess.Popen(
         [PEER / "usr/sbin/smtp-sink", *user, f"127.0.0.1:{port}", "200"], env=_environment()
     )
     try:
@@ -135,10 +158,10 @@ def _sink() -> Iterator[int]:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.05)
-        yield port
+        yield Sink(port, process.pid)
     finally:
-        sink.terminate()
-        sink.wait()
+        process.terminate()
+        process.wait()
 
 
 def _environment() -> dict[str, str]:
