@@ -88,14 +88,15 @@ def plan_for(
     *,
     slug: str = "edition",
     rendition: Rendition = LETTER,
+    lanes: Sequence[tuple[str, int]] = (),
     **frozen: Any,
 ) -> int:
-    """Plans a letter for these people (id → address)."""
+    """Plans a letter for these people (id → address); ``lanes`` are names with their people."""
     content = content_of(rendition, list_id, slug, **frozen)
     campaign_id, variants = planning.create(db, content, now=datetime.now(UTC))
     planned = [planning.Planned(subscriber, 0, to, "{}") for subscriber, to in people.items()]
     planning.add_people(db, campaign_id, variants, planned, 1)
-    planning.publish(db, campaign_id, issue=slug, audience=len(planned), excluded={})
+    planning.publish(db, campaign_id, issue=slug, audience=len(planned), excluded={}, lanes=lanes)
     return campaign_id
 
 

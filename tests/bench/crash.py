@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.journeys import power_cut
 from tests.journeys.scene import scene
-from tests.journeys.troubles import TROUBLES
+from tests.journeys.troubles import TROUBLES, needs
 
 PEOPLE = 1000
 ROOM = "16m"  # of the small file system
@@ -48,7 +48,7 @@ def _many(name: str, runs: int) -> int:
     for number in range(runs):
         with (
             _place(name) as folder,
-            scene(folder, people=PEOPLE, seed=seed + number, signed="signing" in name) as stage,
+            scene(folder, people=PEOPLE, seed=seed + number, **needs(name)) as stage,
         ):
             with stage.watched() as watch:
                 try:

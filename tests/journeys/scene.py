@@ -41,6 +41,7 @@ class Scene:
     connections: int = 4
     window: int = 200
     signed: bool = False
+    lanes: bool = False  # three providers take turns
     statuses: list[int] = field(default_factory=list)  # of the senders, in their order
     watch: Watch | None = None
 
@@ -56,12 +57,12 @@ class Scene:
             **signing,
         )
         if self.url == SQLITE:
-            ready = _planned(self.people, self.signed)
+            ready = _planned(self.people, self.signed, self.lanes)
             shutil.copytree(ready, self.folder, dirs_exist_ok=True)
             return
         with self.open() as db:
             migrations.upgrade(db)
-            _plan(db, self.people, None)
+            _plan(db, self.people, None, lanes=self.lanes)
 
     def open(self) -> Database:
         return Database(database_url(self.url, self.folder))
@@ -120,7 +121,7 @@ class Scene:
 
 @contextmanager
 def scene(
-    folder: Path | None = None, *, people: int, seed: int, signed: bool = False, **changes: object
+    folder: Path | None = None, *, people: int, seed: int, **changes: object
 ) -> Iterator[Scene]:
     """A stage that is taken down at the end."""
     with tempfile.TemporaryDirectory(prefix="mailer-trouble-") as temporary:
@@ -133,7 +134,6 @@ def scene(
             people,
             Random(seed),
             server,
-            signed=signed,
             **changes,  # type: ignore[arg-type]  # as the fields say
         )
         try:
@@ -170,7 +170,7 @@ def write_settings(folder: Path, url: str, port: int, **more: object) -> None:
 
 
 @functools.cache
-def _planned(people: int, signed: bool) -> Path:
+def _planned(people: int, signed: bool, lanes: bool) -> Path:
     """A folder with a planned campaign; planning takes longer than a small send."""
     kept = tempfile.TemporaryDirectory(prefix="mailer-planned-")
     _kept.append(kept)
@@ -181,16 +181,25 @@ def _planned(people: int, signed: bool) -> Path:
         signing.files.create(DOMAIN, SELECTOR, ed25519_too=False)
     with Database(database_url(SQLITE, folder)) as db:
         migrations.upgrade(db)
-        _plan(db, people, signing)
+        _plan(db, people, signing, lanes=lanes)
     return folder
 
 
 _kept: list[tempfile.TemporaryDirectory[str]] = []  # until the process ends
 
 
-def _plan(db: Database, people: int, signing: Signing | None) -> None:
+def _plan(db: Database, people: int, signing: Signing | None, *, lanes: bool = False) -> None:
     list_id, crowd = make_crowd(db, people)
-    plan_for(db, crowd, list_id, slug="crowd", dkim=signing.freeze() if signing else None)
+    shares = [("gmail", people // 2), ("gmx", people // 3)]
+    rest = people - sum(each for _, each in shares)
+    plan_for(
+        db,
+        crowd,
+        list_id,
+        slug="crowd",
+        dkim=signing.freeze() if signing else None,
+        lanes=[("other", rest), *shares] if lanes else (),
+    )
 
 
 def since(begun: float) -> float:

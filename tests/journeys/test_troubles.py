@@ -34,7 +34,7 @@ def _judge(stage: Scene, bound: int) -> None:
 
 @pytest.mark.parametrize("name", [name for name in troubles.TROUBLES if name not in _LONG])
 def test_the_counts_are_exact_after(name: str) -> None:
-    with scene(people=PEOPLE, window=WINDOW, seed=SEED, signed="signing" in name) as stage:
+    with scene(people=PEOPLE, window=WINDOW, seed=SEED, **troubles.needs(name)) as stage:
         with stage.watched() as watch:
             bound = troubles.TROUBLES[name](stage)
 

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from tests.journeys import power_cut
 from tests.journeys.scene import Scene
@@ -169,10 +170,24 @@ def kill_9_signing(scene: Scene) -> int:
     return bound
 
 
+def kill_9_lanes(scene: Scene) -> int:
+    """As `kill_9`, while several providers take turns."""
+    bound = kill_9(scene)
+    early = {int(_number(mail.recipients[0])) for mail in scene.server.accepted[: scene.window]}
+    if not (min(early) <= scene.people // 6 and max(early) > scene.people * 2 // 3):
+        raise AssertionError("the lanes did not take turns")
+    return bound
+
+
+def _number(address: str) -> str:
+    return address.partition("@")[0].removeprefix("p-")
+
+
 Trouble = Callable[[Scene], int]
 TROUBLES: dict[str, Trouble] = {
     "kill -9": kill_9,
     "kill -9, signing": kill_9_signing,
+    "kill -9, lanes": kill_9_lanes,
     "SIGTERM": sigterm,
     "SIGINT": sigint,
     "power cut": power_fails,
@@ -182,3 +197,8 @@ TROUBLES: dict[str, Trouble] = {
     "clock back": clock_back,
     "stale recorder": stale_recorder,
 }
+
+
+def needs(name: str) -> dict[str, Any]:
+    """What the scene of a trouble must have."""
+    return {"signed": "signing" in name, "lanes": "lanes" in name}
