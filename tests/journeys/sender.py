@@ -35,7 +35,7 @@ from mailer.settings import without_environment
 from mailer.store import recorder
 from mailer.store.database import Database
 
-OVER = 60  # seconds: a sender that takes longer hangs
+OVER = 240  # seconds: a sender that takes longer hangs, however busy the machine is
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload([__name__])
 

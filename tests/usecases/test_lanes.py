@@ -14,7 +14,6 @@ from mailer.model.words import CampaignState, Counts
 from mailer.settings.sending import load_plan
 from mailer.smtp.pace import Pace
 from mailer.smtp.timetable import Timetable
-from mailer.store import planning
 from mailer.store.database import Database
 from tests.builders import make_list, make_subscriber, subscribe
 from tests.sending import plan_for, send
@@ -25,17 +24,13 @@ LANES = [("other", 6), ("gmail", 6), ("gmx", 6)]
 
 
 @pytest.fixture
-def campaign(db: Database, monkeypatch: pytest.MonkeyPatch) -> int:
+def campaign(db: Database) -> int:
     """Eighteen people in three lanes."""
     list_id = make_list(db, "edition")
     people = {make_subscriber(db, address): address for address in PEOPLE}
     for subscriber in people:
         subscribe(db, subscriber, list_id)
-    publish = planning.publish
-    monkeypatch.setattr(
-        planning, "publish", lambda *given, **more: publish(*given, **more, lanes=LANES)
-    )
-    return plan_for(db, people, list_id)
+    return plan_for(db, people, list_id, lanes=LANES)
 
 
 def lane(db: Database, name: str) -> tuple[int | None, str]:
