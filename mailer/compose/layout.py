@@ -81,7 +81,8 @@ def load_layout(files: LayoutFiles | Stack[Any], *, name: str, whole: bool = Tru
     """
     faults: list[Fault] = []
     folders = files.folders if isinstance(files, Stack) else (files,)
-    known = set(files.names())
+    holds = [frozenset(each.names()) for each in folders]  # asked once: the folder is walked
+    known = frozenset().union(*holds)
     texts: list[str] = []
 
     def read(path: str, folder: LayoutFiles = files) -> Source:
@@ -97,7 +98,11 @@ def load_layout(files: LayoutFiles | Stack[Any], *, name: str, whole: bool = Tru
 
     def every(path: str) -> tuple[Source, ...]:
         """The file of each layout in the stack, under a name of its own."""
-        found = [read(path, each) for each in reversed(folders) if path in each.names()]
+        found = [
+            read(path, each)
+            for each, names in zip(reversed(folders), reversed(holds), strict=True)
+            if path in names
+        ]
         return tuple(
             Source(f"{path}#{number}", each.file, each.text) for number, each in enumerate(found)
         )

@@ -6,6 +6,7 @@ the output is well-formed XML, because MJML's parser takes nothing less.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.common.normalize_url import normalizeLink
 from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
@@ -27,6 +29,7 @@ from mailer.compose.links import trouble_with
 from mailer.errors import Fault
 from mailer.model.words import Slot, SlotKind
 
+_PLAIN_ADDRESS = re.compile(r"https://[a-z0-9.-]+(?:/[A-Za-z0-9/._~-]*)?\Z")
 _DEEPEST = 19  # blocks; from 20 on the parser drops what is inside. A list's item counts, too
 _DEEPEST_INLINE = 50  # emphasis and links; what reads their HTML again recurses
 
@@ -153,6 +156,7 @@ def _engine(language: str, direction: str) -> MarkdownIt:
     engine.add_render_rule("text", render_text)
     # Every address becomes a link token, so that a bad one is reported and not left as text.
     engine.validateLink = lambda url: True  # type: ignore[method-assign]  # its documented hook
+    engine.normalizeLink = _normal_link  # type: ignore[method-assign]  # likewise
     engine.block.ruler.before(
         "fence",
         SLOT_TAGS,
@@ -163,6 +167,11 @@ def _engine(language: str, direction: str) -> MarkdownIt:
     # The MJML engine drops white space that begins with a newline between two elements.
     engine.add_render_rule("softbreak", _render_soft_break)
     return engine
+
+
+def _normal_link(url: str) -> str:
+    """Percent-encodes an address; most are plain, and are left as they are without a look."""
+    return url if _PLAIN_ADDRESS.match(url) else normalizeLink(url)
 
 
 def _render_soft_break(*_: object) -> str:

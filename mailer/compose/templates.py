@@ -21,6 +21,8 @@ from mailer.errors import Fault, InputError
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 # A mark is \x02<file number>:<line>\x03: control characters that no source may hold.
 _MARK = re.compile("\x02([0-9]+):([0-9]+)\x03")
+_MOST_CODE = 500  # templates; a layout has about sixty
+_CODE: dict[tuple[Any, ...], Any] = {}  # by text, name, file, and whether values are escaped
 MARKUP, TEXT, MARKED = "markup", "text", "marked"
 
 
@@ -51,6 +53,22 @@ class Places:
         return self.places[found] if found >= 0 else None
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    """Compiles a text once a process: a preview loads the same layout at every save."""
+
+    def compile(self, source: Any, name: Any = None, filename: Any = None, *rest: Any) -> Any:
+        """Returns the code of a template, which is bound to no environment."""
+        if not isinstance(source, str):
+            return super().compile(source, name, filename, *rest)
+        key = (source, name, filename, bool(self.autoescape), *rest)
+        if key not in _CODE:
+            code = super().compile(source, name, filename, *rest)
+            if len(_CODE) >= _MOST_CODE:
+                _CODE.clear()
+            _CODE[key] = code
+        return _CODE[key]
+
+
 class Templates:
     """The compiled templates of one layout."""
 
@@ -60,7 +78,7 @@ class Templates:
         self._compiled: dict[tuple[str, str], Template] = {}
         self._environments = {kind: self._environment(kind) for kind in (MARKUP, TEXT, MARKED)}
 
-    def _environment(self, kind: str) -> ImmutableSandboxedEnvironment:
+    def _environment(self, kind: str) -> _Environment:
         def load(name: str) -> tuple[str, str, Callable[[], bool]] | None:
             source = self._partials.get(name)
             if source is None:
@@ -68,7 +86,7 @@ class Templates:
             text = self._marked(source) if kind == MARKED else source.padded()
             return text, source.file, lambda: True
 
-        environment = ImmutableSandboxedEnvironment(
+        environment = _Environment(
             autoescape=kind != TEXT,
             undefined=StrictUndefined,
             trim_blocks=True,

@@ -60,6 +60,7 @@ _ADDRESS = re.compile(
     r"""(?:https?://|www\.|mailto:)[^\s"'«»“”<>()]+"""
     r"""|(?<![^\s"<>()@])[^\s"<>()@]{1,64}@[^\s"<>()]{1,255}"""
 )
+_MAY_HOLD_ADDRESS = re.compile(r"@|://|www\.|mailto:")
 _HEBREW = re.compile(r"[\u05d0-\u05ea]")
 _DASHES = (
     (re.compile(r"(?<=[^\s-])---(?=[^\s-])|(?<=\s)---(?=\s)"), "—"),
@@ -224,6 +225,8 @@ def _rebuilt(pieces: Sequence[str], shadow: Sequence[str], done: dict[int, str])
 
 def _spaces(text: str, language: str) -> str:
     """Sets dashes, ellipses and spaces between addresses, which stay."""
+    if not _MAY_HOLD_ADDRESS.search(text):
+        return _spaced(text, language)
     pieces: list[str] = []
     at = 0
     for found in _ADDRESS.finditer(text):
@@ -233,20 +236,27 @@ def _spaces(text: str, language: str) -> str:
 
 
 def _spaced(text: str, language: str) -> str:
-    tags = list(lookups(language))
+    tags = _tags(language)
     spoken = tags[-1]
-    for pattern, dash in _DASHES:
-        text = pattern.sub(dash, text)
+    if "-" in text:
+        for pattern, dash in _DASHES:
+            text = pattern.sub(dash, text)
     if spoken in _LONG_DASH:
         text = text.replace(" – ", f"{NO_BREAK}— ").replace(" — ", f"{NO_BREAK}— ")
     elif spoken == "zh":
         text = text.replace("–", "——")
-    text = _DOTS.sub("……" if spoken == "zh" else "…", text)
+    if "..." in text:
+        text = _DOTS.sub("……" if spoken == "zh" else "…", text)
     if spoken in _PERCENT:
         text = re.sub(r"(?<=\d) (?=[%‰€])", NO_BREAK, text)
     if spoken == "fr":
         text = _french(text, tags)
     return text
+
+
+@lru_cache(maxsize=64)
+def _tags(language: str) -> tuple[str, ...]:
+    return tuple(lookups(language))
 
 
 def _french(text: str, tags: Sequence[str]) -> str:

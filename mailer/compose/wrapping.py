@@ -89,6 +89,8 @@ def anchored(line: str, direction: str) -> str:
     (Unicode Standard Annex 9, rules P2 and P3), so that a wrapped line which happens to begin with
     a Latin name would run to the wrong side. A line wholly in the other script stays as it is.
     """
+    if direction == "ltr" and line.isascii():
+        return line
     strong = [kind for kind in map(bidirectional, line) if kind in ("L", "R", "AL")]
     if not strong:
         return line
