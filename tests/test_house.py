@@ -124,3 +124,15 @@ def test_every_command_of_the_readme_exists() -> None:
 def test_no_lock_file_names_an_address() -> None:
     for lock in ROOT.glob("requirements*.lock"):
         assert "://" not in lock.read_text("utf-8")
+
+
+def test_migrations_stand_in_one_row() -> None:
+    """Two that were written side by side may both have taken the next number."""
+    files = sorted((ROOT / "mailer/store/migrations/versions").glob("[0-9]*.py"))
+    told = [
+        re.findall(r'^(?:down_)?revision = (?:"(\d+)"|None)', file.read_text("utf-8"), re.MULTILINE)
+        for file in files
+    ]
+
+    numbers = [file.name[:4] for file in files]
+    assert told == [[own, before] for before, own in zip(["", *numbers], numbers, strict=False)]
