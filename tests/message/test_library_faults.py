@@ -167,6 +167,7 @@ def test_a_person_has_no_header_of_its_own_but_the_known_ones() -> None:
         "date",
         "unsubscribe_url",
         "preferences_url",
+        "reconfirm_url",
         "unsubscribe_mailto",
         "email",
     }
