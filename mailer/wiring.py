@@ -6,7 +6,7 @@ import gc
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +29,7 @@ from mailer.adapters.link_follower import WebLinkFollower
 from mailer.adapters.officer import login_name
 from mailer.adapters.outgoing_files import whole_file, write_csv
 from mailer.adapters.rejects_file import RejectsFile
+from mailer.adapters.routes import RoutesTransport, Way
 from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.adapters.spool import open_spool
 from mailer.adapters.web_fetcher import WebFetcher
@@ -48,8 +49,8 @@ from mailer.errors import Fault, SettingsError
 from mailer.message.links import KeyRing, parse_secret
 from mailer.model.words import Picture
 from mailer.ports import Clock, DomainCheck, Fetcher, Folder, LinkFollower, Transport
-from mailer.settings import Settings, load_settings
-from mailer.settings.sending import SendingPlan, load_plan
+from mailer.settings import Settings, load_settings, route_password
+from mailer.settings.sending import RoutePlan, SendingPlan, load_plan
 from mailer.smtp.pace import Pace
 from mailer.smtp.providers import lane_names
 from mailer.smtp.timetable import Timetable, WarmUp
@@ -217,7 +218,8 @@ class Mailer:
             window=settings.window,
             group=max(1, settings.window // 2),
             rate=settings.smtp_rate,
-            connections=settings.smtp_connections,
+            connections=sum(route.connections for route in self.plan.routes)
+            or settings.smtp_connections,
             lane_rates={name: lane.rate for name, lane in self.plan.lanes.items() if lane.rate},
             timetable=Timetable(
                 zone=settings.time_zone,
@@ -234,7 +236,13 @@ class Mailer:
 
     @property
     def transport(self) -> Transport:
-        """The way to the mail server. Raises SettingsError when none is named."""
+        """The way to the mail server, or to several. Raises SettingsError when none is named."""
+        return self.carrier(lambda sentence: None)
+
+    def carrier(self, note: Callable[[str], None]) -> Transport:
+        """The same; ``note`` hears in a sentence when one of several routes fails or is back."""
+        if self.plan.routes:
+            return RoutesTransport([self._way(route) for route in self.plan.routes], note)
         settings = self.settings
         if not settings.smtp_host:
             raise SettingsError(
@@ -255,6 +263,30 @@ class Mailer:
             helo=settings.smtp_helo or "",
             ca_file=self.workspace / settings.smtp_ca_file if settings.smtp_ca_file else None,
         )
+
+    def _way(self, route: RoutePlan) -> Way:
+        transport = SmtpTransport(
+            route.host,
+            route.port,
+            security=route.security,
+            username=route.username,
+            password=route_password(self.workspace, route),
+            connections=route.connections,
+            messages=route.messages,
+            lifetime=self.settings.smtp_lifetime,
+            helo=route.helo or self.settings.smtp_helo or "",
+            ca_file=self.workspace / route.ca_file if route.ca_file else None,
+        )
+        senders = frozenset(route.senders)
+        return Way(route.name, transport, route.weight, route.rate, senders, route.backup)
+
+    @property
+    def mail_servers_named(self) -> list[str]:
+        """``host:port`` of each server that mail may go to."""
+        if self.plan.routes:
+            return [f"{route.host}:{route.port}" for route in self.plan.routes]
+        host = self.settings.smtp_host
+        return [f"{host}:{self.settings.smtp_port}"] if host else []
 
     @property
     def _oauth(self) -> dict[str, str] | None:
@@ -278,8 +310,8 @@ class Mailer:
     @property
     def sends_far(self) -> bool:
         """Whether mails leave this machine: then links must work from outside."""
-        host = self.settings.smtp_host
-        return bool(host) and not is_loopback(host or "")
+        servers = self.mail_servers_named
+        return any(not is_loopback(server.rpartition(":")[0]) for server in servers)
 
     def spool(self, where: str) -> Transport:
         """``maildir:PATH`` or ``mbox:PATH`` instead of the mail server. Raises InputError."""
@@ -293,7 +325,7 @@ class Mailer:
             for name, value in {
                 "MAILER_ORGANISATION": settings.organisation,
                 "MAILER_POSTAL_ADDRESS": settings.postal_address,
-                "MAILER_SMTP_HOST": spooled or settings.smtp_host,
+                "MAILER_SMTP_HOST": spooled or self.mail_servers_named,
             }.items()
             if not value
         ]

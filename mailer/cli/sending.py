@@ -64,7 +64,7 @@ def send(
                 before.slug,
                 float(max_wait),
                 progress,
-                transport or mailer.transport,
+                transport or mailer.carrier(screen.note),
                 hold=when.hold,
             )
         )
@@ -110,7 +110,7 @@ def for_worker(mailer: Mailer) -> Any:
     from mailer.usecases.send_campaign import send_campaign
 
     async def send_one(campaign_id: int, only_from: CampaignState, stop: Any) -> Any:
-        transport = Reached(mailer.transport)
+        transport = Reached(mailer.carrier(screen.note))
         report = await send_campaign(
             campaign_id,
             **_ports(mailer),
@@ -219,8 +219,8 @@ def _ask(
     mailer: Mailer, campaign: CampaignReport, *, yes: bool, spool: str | None, at: datetime | None
 ) -> None:
     campaign_report.print_headlines(campaign)
-    server = f"{mailer.settings.smtp_host}:{mailer.settings.smtp_port}"
-    screen.note(f"  into      {spool}" if spool else f"  through   {server}")
+    servers = ", ".join(mailer.mail_servers_named)
+    screen.note(f"  into      {spool}" if spool else f"  through   {servers}")
     if at is not None:
         screen.note(f"  at        {scheduling.moments_shown(at)}")
     people = campaign.counts.left

@@ -25,6 +25,7 @@ from mailer.errors import Fault, InputError, SettingsError
 from mailer.message.keys import is_domain, is_selector
 from mailer.message.mailbox import HeaderError, encode_address
 from mailer.model.words import FrequencyCap, RetentionRule
+from mailer.settings.sending import PASSWORD_OF, RoutePlan
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DAY = 86_400
@@ -316,6 +317,16 @@ def _incomplete(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def route_password(workspace: Path, route: RoutePlan) -> str:
+    """The password of a route, from the process or from ``.env``. Raises SettingsError."""
+    file = workspace / ".env"
+    stored = _of_file(file) if file.is_file() else {}
+    password = os.environ.get(route.variable, "").strip() or (stored.get(route.variable) or "")
+    if route.username and not password:
+        raise SettingsError(f"{route.variable} is not set.", hint="Write it into .env.")
+    return password
+
+
 @contextmanager
 def without_environment() -> Iterator[None]:
     """Puts this process's own MAILER_ variables aside while the block runs."""
@@ -339,7 +350,7 @@ def _refuse_unknown(values: Mapping[str, str | None], where: str) -> None:
     for name, value in values.items():
         if not name.startswith("MAILER_") or not (value or "").strip():
             continue
-        if name not in variables:
+        if name not in variables and not name.startswith(PASSWORD_OF):
             near = difflib.get_close_matches(name, variables, 1)
             hint = f"Did you mean {near[0]}?" if near else "`.env.example` lists all."
             faults.append(Fault(f"{name} is not a setting.", file=where, hint=hint))

@@ -16,6 +16,11 @@
     [lanes.partner]
     domains = ["partner.example"]
     rate = 5
+
+    [[routes]]                 # instead of MAILER_SMTP_HOST; another one for each server
+    name = "relay"             # its password: MAILER_SMTP_PASSWORD_RELAY
+    host = "smtp.example.net"
+    username = "news"
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from __future__ import annotations
 import tomllib
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -32,6 +37,7 @@ from mailer.message.keys import is_domain
 from mailer.smtp.providers import OTHER, PROVIDERS
 
 FILE = "mailer.toml"
+PASSWORD_OF = "MAILER_SMTP_PASSWORD_"  # noqa: S105 - a name, before the route's own in capitals
 
 
 def _hours(value: object) -> object:
@@ -54,6 +60,10 @@ def _domains(value: object) -> object:
                 raise ValueError('domains such as ["example.org"], beyond ASCII as xn--…')
         return tuple(each.lower() for each in value)
     return value
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 class _Part(BaseModel):
@@ -82,12 +92,36 @@ class LanePlan(_Part):
     domains: Annotated[tuple[str, ...], BeforeValidator(_domains)] = ()
 
 
+class RoutePlan(_Part):
+    """One of several mail servers. Its password stands in a variable of its own."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    username: str = ""
+    connections: int = Field(default=2, ge=1, le=100)
+    rate: float = Field(default=0, ge=0, allow_inf_nan=False)
+    weight: int = Field(default=0, ge=0, le=1000)
+    backup: bool = False
+    senders: Annotated[tuple[str, ...], BeforeValidator(_domains)] = ()
+    messages: int = Field(default=0, ge=0)
+    helo: str = ""
+    ca_file: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The variable that holds its password."""
+        return f"{PASSWORD_OF}{self.name.upper()}"
+
+
 class SendingPlan(_Part):
     """All of ``mailer.toml``."""
 
     sending: Sending = Sending()
     warm_up: WarmUpPlan | None = None
     lanes: dict[str, LanePlan] = {}
+    routes: Annotated[tuple[RoutePlan, ...], BeforeValidator(_tuple)] = ()
 
 
 def load_plan(workspace: Path) -> SendingPlan:
@@ -112,6 +146,9 @@ def load_plan(workspace: Path) -> SendingPlan:
             raise SettingsError(
                 Fault(f"lanes.{name}: no provider of that name is known.", str(file), hint=hint)
             )
+    names = [route.name for route in plan.routes]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise SettingsError(Fault(f"routes: two are named {', '.join(sorted(twice))}.", str(file)))
     return plan
 
 
