@@ -201,6 +201,7 @@ _SUSPENSIONS = [
         ),
     )
 ]
+LONGEST_SUSPENSION = max(seconds for _, seconds in _SUSPENSIONS)
 
 
 def suspension(line: str) -> int:

@@ -19,6 +19,7 @@ from sqlmodel import col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from mailer.errors import BusyError, InputError, MailerError
+from mailer.message.known_replies import LONGEST_SUSPENSION
 from mailer.model.campaigns import Run
 from mailer.model.words import CAMPAIGN_MOVES, CampaignState, Cause, DeliveryState, Reply, Stage
 from mailer.store import recorder as recorders
@@ -244,8 +245,16 @@ def _advance_waiting(connection: Connection, campaign_id: int, first_delay: int,
     """A send that is started again tries deferred people soon, whatever they were told before.
 
     Neither they nor released people wait for a time that lies ahead only because the clock was set
-    back meanwhile.
+    back meanwhile, nor does a provider rest longer than any ever wants to.
     """
+    rested = now + LONGEST_SUSPENSION * 1000
+    connection.execute(
+        text(
+            "UPDATE lane SET resume_at = :rested"
+            " WHERE campaign_id = :campaign AND resume_at > :rested"
+        ),
+        {"campaign": campaign_id, "rested": rested},
+    )
     last_try = "CASE WHEN d.at > :now THEN :now ELSE d.at END"
     due = f"CASE WHEN d.state = 'planned' THEN :now ELSE {last_try} + :delay END"
     connection.execute(
