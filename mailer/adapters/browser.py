@@ -116,7 +116,7 @@ class Browser:
         self._ask(
             "Emulation.setDeviceMetricsOverride",
             width=width,
-            height=800,
+            height=100,  # a page that is shorter than the screen would be filled up
             deviceScaleFactor=1,
             mobile=False,
         )
