@@ -10,7 +10,7 @@ import typer
 from mailer.cli import campaign_control, campaign_report, campaign_send, screen
 from mailer.cli.campaign_words import Id
 from mailer.errors import InputError
-from mailer.model.words import DeliveryState
+from mailer.model.words import DeliveryState, OnUnknown
 
 if TYPE_CHECKING:
     from mailer.usecases.select_audience import Wishes
@@ -58,6 +58,12 @@ def plan(
     no_cap: Annotated[
         bool, typer.Option("--no-cap", help="Whatever MAILER_FREQUENCY_CAP says.")
     ] = False,
+    on_unknown: Annotated[
+        OnUnknown | None,
+        typer.Option(
+            "--on-unknown", help="When an answer is lost. Default: MAILER_ON_UNKNOWN, or hold."
+        ),
+    ] = None,
     explain: Annotated[
         str | None,
         typer.Option(
@@ -90,6 +96,7 @@ def plan(
             wishes=wishes,
             calendar=mailer.calendar,
             blank_ok=blank_ok,
+            on_unknown=on_unknown or mailer.settings.on_unknown,
             db=mailer.db,
             layouts=mailer.layout,
             brand=mailer.brand,

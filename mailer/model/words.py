@@ -131,6 +131,14 @@ class ServiceMail(StrEnum):
     goodbye = "goodbye"  # they have left it
 
 
+class OnUnknown(StrEnum):
+    """What becomes of people whose text was on its way when the answer was lost."""
+
+    hold = "hold"  # an operator decides
+    resend = "resend"  # sent again: some may get two copies
+    skip = "skip"  # left: some may have got none
+
+
 class CampaignState(StrEnum):
     """The life of a campaign."""
 

@@ -24,7 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mailer.errors import Fault, InputError, SettingsError
 from mailer.message.keys import is_domain, is_selector
 from mailer.message.mailbox import HeaderError, encode_address
-from mailer.model.words import FrequencyCap, RetentionRule
+from mailer.model.words import FrequencyCap, OnUnknown, RetentionRule
 from mailer.settings.sending import PASSWORD_OF, RoutePlan
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -264,6 +264,7 @@ class Settings(BaseSettings):
     time_zone: Zone = ZoneInfo("UTC")
     frequency_cap: Cap | None = None
     require_approval: bool = False
+    on_unknown: OnUnknown = OnUnknown.hold
     window: int = Field(default=200, ge=1, le=10_000)
     retention: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_retention)] = ()
 

@@ -248,11 +248,29 @@ def skip_rest(connection: Connection, campaign_id: int, reason: str, now_ms: int
 
 
 def decide_unknown(
-    connection: Connection, campaign_id: int, target: DeliveryState, now_ms: int
+    connection: Connection,
+    campaign_id: int,
+    target: DeliveryState,
+    now_ms: int,
+    *,
+    by: str = "operator",
+    tried_below: int = 0,
 ) -> int:
-    """Sends the unknown again (``planned``) or leaves them (``skipped``), as the operator said."""
-    reason = "operator" if target is _S.skipped else ""
-    return _move_all(connection, campaign_id, (_S.unknown,), target, Cause.told, reason, now_ms)
+    """Sends the unknown again (``planned``) or leaves them (``skipped``), as somebody said.
+
+    ``tried_below`` leaves out whoever was tried so often already; 0: nobody.
+    """
+    reason = by if target is _S.skipped else ""
+    return _move_all(
+        connection,
+        campaign_id,
+        (_S.unknown,),
+        target,
+        Cause.told,
+        reason,
+        now_ms,
+        tried_below=tried_below,
+    )
 
 
 def retry_refused(connection: Connection, campaign_id: int, now_ms: int) -> int:
@@ -271,6 +289,7 @@ def _move_all(
     reason: str,
     now_ms: int,
     only_reasons: Sequence[str] = (),
+    tried_below: int = 0,
 ) -> int:
     """Moves all rows of some states along one entry of the table of moves; returns how many."""
     moved = Moved()
@@ -281,6 +300,9 @@ def _move_all(
         if only_reasons:
             where += " AND reason IN :reasons"
             values["reasons"] = list(only_reasons)
+        if tried_below:
+            where += " AND attempt < :tried"
+            values["tried"] = tried_below
         _unwait(connection, where, values)
         if target is _S.planned:
             _run(

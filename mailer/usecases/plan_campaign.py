@@ -12,7 +12,7 @@ from mailer.compose.reading import Brand
 from mailer.contacts.rule_time import Calendar
 from mailer.errors import Fault, InputError
 from mailer.message.links import KeyRing
-from mailer.model.words import Rendition
+from mailer.model.words import OnUnknown, Rendition
 from mailer.ports import Clock, Folder
 from mailer.store import people, planning, runs
 from mailer.store.database import Database
@@ -52,6 +52,7 @@ def plan_campaign(
     wishes: Wishes,
     calendar: Calendar,
     blank_ok: bool = False,
+    on_unknown: OnUnknown = OnUnknown.hold,
     db: Database,
     layouts: Callable[[str], Folder],
     brand: Brand,
@@ -115,6 +116,7 @@ def plan_campaign(
         web_key=web_key,
         frozen={
             "again": wishes.again,
+            "on_unknown": on_unknown,
             "selection": selected.frozen,
             "key_id": keys.key_id,
             "from": str(sender),

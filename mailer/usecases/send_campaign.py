@@ -19,7 +19,7 @@ from mailer.message.dkim import Signer
 from mailer.message.headers import format_date
 from mailer.message.links import KeyRing, LinkError, Purpose, Tokens
 from mailer.message.replies import classify
-from mailer.model.words import CampaignState, Counts, DeliveryState, Reply, Stage
+from mailer.model.words import CampaignState, Counts, DeliveryState, OnUnknown, Reply, Stage
 from mailer.ports import Clock, Transport
 from mailer.smtp.pace import Pace
 from mailer.store import campaigns, runs
@@ -33,6 +33,7 @@ from mailer.usecases.sign_letters import Signing
 
 Progress = Callable[[Counts, int | None], None]
 INTERRUPTED = "It was interrupted."
+_MOST_COPIES = 3  # that the policy ``resend`` may cost somebody
 _STARTABLE = (
     CampaignState.planned,
     CampaignState.scheduled,
@@ -83,6 +84,7 @@ async def send_campaign(
     1. Find the campaign; refuse one that can't be sent.
     2. Settle what dead processes left behind, and take the campaign for this one; whoever got
        this issue from another campaign since the plan is skipped.
+       Unknown people are held, sent again or skipped, as the campaign says; here and at the end.
     3. Dispatch: claim, send, settle, in group commits, until the source is finished.
     4. End the run: finished when nobody is left, else paused, with the reason.
 
@@ -114,6 +116,7 @@ async def send_campaign(
         first_delay=(retry_after[0] if hurry else max(retry_after) * 2) * 1000,
         only_from=only_from,
     )
+    _decide_unknown(db, campaign, clock)
     settled = False
     letters = Letters(campaign, compiled, keys, signer)
     ahead = RenderAhead(letters.render, pace.signing_threads) if signer else None
@@ -140,6 +143,7 @@ async def send_campaign(
         if ahead is not None:
             ahead.close()
         begun.recorder.close(remove=settled)
+    _decide_unknown(db, campaign, clock)
     seconds = dispatch.wire_seconds
     state = runs.end(
         db,
@@ -165,6 +169,37 @@ async def send_campaign(
         tuple(dispatch.suspensions),
         dispatch.closed_until if final.left else None,
     )
+
+
+def _decide_unknown(db: Database, campaign: Row[Any], clock: Clock) -> None:
+    """Does with unknown people as the campaign's policy says.
+
+    One whose answer was lost three times stays unknown: something is wrong, and they may have three
+    copies.
+    """
+    policy = campaign.frozen.get("on_unknown", OnUnknown.hold)
+    if policy == OnUnknown.hold:
+        return
+    target = DeliveryState.planned if policy == OnUnknown.resend else DeliveryState.skipped
+    now = clock.now()
+    with db.write() as connection:
+        people = campaigns.decide_unknown(
+            connection,
+            campaign.id,
+            target,
+            runs.milliseconds(now),
+            by="policy",
+            tried_below=_MOST_COPIES if target is DeliveryState.planned else 0,
+        )
+        if people:
+            campaigns.note_event(
+                connection,
+                kind=f"unknown_{'resent' if policy == OnUnknown.resend else 'skipped'}",
+                actor="policy",
+                campaign_id=campaign.id,
+                at=now,
+                detail=f"{people} people",
+            )
 
 
 async def _run(
