@@ -47,10 +47,14 @@ class Purpose(Enum):
     probe = 6
     message = 7  # the left side of a Message-ID
     reconfirm = 8  # says yes once more to a list that asks again
+    address_old = 9  # says yes to a change of address, at the old one: its number is the campaign
+    address_new = 10  # likewise, at the new one
 
 
 # An unsubscribe link never expires; a link in a test copy always does.
-ALWAYS_EXPIRES = frozenset({Purpose.confirm, Purpose.test, Purpose.probe})
+ALWAYS_EXPIRES = frozenset(
+    {Purpose.confirm, Purpose.test, Purpose.probe, Purpose.address_old, Purpose.address_new}
+)
 MAY_EXPIRE = ALWAYS_EXPIRES | {Purpose.preferences}
 
 

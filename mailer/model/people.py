@@ -142,6 +142,22 @@ class TrackingConsent(SQLModel, table=True):
     user_agent: str | None = None
 
 
+class AddressChange(SQLModel, table=True):
+    """A new address that a person asked for; it counts once both have said yes."""
+
+    __tablename__ = "address_change"
+
+    id: int | None = Field(default=None, primary_key=True)
+    subscriber_id: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    address: str
+    key: str
+    asked_at: datetime
+    expires_at: datetime
+    old_yes_at: datetime | None = None
+    new_yes_at: datetime | None = None
+    outcome: str = Field(default="", sa_column_kwargs={"server_default": ""})  # empty: open
+
+
 class SubscriberTag(SQLModel, table=True):
     """A word that officers put on a person, to find them again."""
 

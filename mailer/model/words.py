@@ -129,6 +129,8 @@ class ServiceMail(StrEnum):
     confirmation = "confirmation"  # somebody asked to be on a list
     welcome = "welcome"  # they are on it
     goodbye = "goodbye"  # they have left it
+    address_old = "address_old"  # to the address that somebody wants to leave
+    address_new = "address_new"  # and to the one that they want to go to
 
 
 class OnUnknown(StrEnum):

@@ -218,6 +218,12 @@ def keep_draft(
         _keep_pictures(connection, pictures)
 
 
+def keep_pictures(db: Database, pictures: Sequence[Picture | SiteFile]) -> None:
+    """Keeps what a mail shows that belongs to no campaign."""
+    with db.write() as connection:
+        _keep_pictures(connection, pictures)
+
+
 def discard(db: Database, campaign_id: int) -> None:
     """Removes a plan that was not made visible, in slices: it may hold a million people."""
     first = 1

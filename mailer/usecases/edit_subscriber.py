@@ -83,7 +83,7 @@ def _changed_values(
     if changes.language is not None:
         values["language"] = _tag(changes.language)
     if changes.address is not None:
-        values |= _moved(connection, person, require_address(changes.address), at)
+        values |= moved_address(connection, person, require_address(changes.address), at)
     return values
 
 
@@ -101,8 +101,18 @@ def _fields(connection: Connection, changes: SubscriberChanges, at: datetime) ->
     return told
 
 
-def _moved(connection: Connection, person: Row[Any], new: Address, at: datetime) -> dict[str, Any]:
-    """The columns of a new address. The lists that were left stay closed to the old one."""
+def moved_address(
+    connection: Connection,
+    person: Row[Any],
+    new: Address,
+    at: datetime,
+    *,
+    actor: str = "operator",
+) -> dict[str, Any]:
+    """The columns of a new address. The lists that were left stay closed to the old one.
+
+    Raises InputError when either address is suppressed, or the new one is somebody else's.
+    """
     if new.key == person.key:  # only its spelling changes
         return {"address": new.address}
     hashed = people.hasher(connection)
@@ -121,7 +131,7 @@ def _moved(connection: Connection, person: Row[Any], new: Address, at: datetime)
                 person.key,
                 people.find_list(connection, joined.name).id,
                 reason=joined.status,
-                actor="operator",
+                actor=actor,
                 at=at,
             )
     return {"address": new.address, "key": new.key, "suppression_hash": hashed(new.key)}

@@ -11,7 +11,7 @@ from mailer.contacts.address import parse_address
 from mailer.contacts.mention import mentions
 from mailer.model.words import Frequency, TrackingAnswer
 from mailer.ports import Clock, Leftovers
-from mailer.store import evidence, people, tags
+from mailer.store import address_changes, evidence, people, tags
 from mailer.store.database import Database
 from mailer.store.evidence import Block, Letter, TrackingRecord
 from mailer.usecases.show_consents import ListConsents, consents_by_list
@@ -29,6 +29,7 @@ class HeldData:
     fields: Mapping[str, Any]
     tags: Sequence[str]
     lists: Sequence[ListConsents]
+    asked_addresses: Sequence[str]  # that they asked to move to, lately
     frequency: Frequency
     tracking: TrackingAnswer
     tracking_records: Sequence[TrackingRecord]
@@ -50,6 +51,7 @@ def export_person(address: str, *, db: Database, clock: Clock, leftovers: Leftov
             fields=person.fields,
             tags=tags.tags_of(connection, person.id),
             lists=consents_by_list(connection, person.id),
+            asked_addresses=address_changes.asked(connection, person.id),
             frequency=Frequency.of(person.fewer_days),
             tracking=evidence.tracking_answer(connection, person.id),
             tracking_records=evidence.tracking(connection, person.id),

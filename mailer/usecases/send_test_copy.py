@@ -239,7 +239,7 @@ class _Post:
                     not address.isascii(),
                 )
             )
-        run = _Copies(outgoing)
+        run = Handful(outgoing)
         await transport.run(run, run)
         return [
             Copy(address, letter.language, *run.answers[number])
@@ -251,8 +251,8 @@ class _Post:
         return self.signer.sign(message, int(now.timestamp())) if self.signer else message
 
 
-class _Copies:
-    """Fulfils ``ports.Source`` and ``ports.Observer`` for a handful of copies, without a ledger."""
+class Handful:
+    """Fulfils ``ports.Source`` and ``ports.Observer`` for a handful of mails, without a ledger."""
 
     def __init__(self, outgoing: Sequence[Outgoing]) -> None:
         self._left = list(outgoing)

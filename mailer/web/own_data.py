@@ -136,6 +136,7 @@ class OwnDataPages:
             view=view,
             home=f"../{token}{asked_language(request)}",
             asked=asked_language(request),
+            can_write=self._mailer.can_write,
             values=values,
             refused=refused,
             wrong=wrong and view.known,

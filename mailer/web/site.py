@@ -16,6 +16,7 @@ from starlette.types import ExceptionHandler
 from structlog.typing import FilteringBoundLogger
 
 from mailer.errors import MailerError, NotFoundError
+from mailer.web.address_change import AddressPages
 from mailer.web.headers import RequestLog, SecurityHeaders, complete
 from mailer.web.log import make_log
 from mailer.web.own_data import OwnDataPages
@@ -54,6 +55,7 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Sta
         ReaderPages(mailer, pages),
         PreferencePages(mailer, pages),
         OwnDataPages(mailer, pages),
+        AddressPages(mailer, pages),
     )
     # A proxy may take the path of the public address off, or pass it on.
     prefixes = ("", public.path) if public.path else ("",)

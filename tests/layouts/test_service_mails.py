@@ -24,6 +24,8 @@ LEADS = {
     ServiceMail.confirmation: "https://news.example.org/c/abc",
     ServiceMail.welcome: "https://news.example.org/p/abc",
     ServiceMail.goodbye: "https://news.example.org/u/abc",
+    ServiceMail.address_old: "https://news.example.org/c/abc/address",
+    ServiceMail.address_new: "https://news.example.org/c/abc/address",
 }
 
 
