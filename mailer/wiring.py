@@ -59,7 +59,6 @@ from mailer.store.database import Database, database_url
 from mailer.usecases.compile_letter import SendingPolicy
 from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
 from mailer.usecases.picture_issue import PICTURES, picture_issue
-from mailer.usecases.post_service_mail import PostOffice
 from mailer.usecases.render_issue import Rendered
 from mailer.usecases.sign_letters import Signing
 
@@ -303,22 +302,6 @@ class Mailer:
             "refresh_token": refresh.get_secret_value() if refresh else "",
             "scope": settings.smtp_scope or "",
         }
-
-    @property
-    def can_write(self) -> bool:
-        """Whether the site can write mails of its own."""
-        return bool(self.settings.smtp_host and self.settings.mail_from)
-
-    @property
-    def post_office(self) -> PostOffice:
-        """How the site writes to one person. Raises SettingsError as ``transport`` does."""
-        return PostOffice(
-            layouts=self.layout,
-            brand=self.brand,
-            transport=self.transport,
-            signing=self.signing,
-            return_path=self.settings.return_path or "",
-        )
 
     @property
     def fetcher(self) -> Fetcher:
