@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+
+from mailer.model.words import Trail
 
 
 class FakeClock:
@@ -16,3 +19,15 @@ class FakeClock:
 
     def advance(self, by: timedelta) -> None:
         self.time += by
+
+
+class FakeLinkFollower:
+    """Fulfils ``ports.LinkFollower``: answers 200, but for the trails that it was given."""
+
+    def __init__(self, trails: Mapping[str, Trail] | None = None) -> None:
+        self.trails = dict(trails or {})
+        self.asked: list[str] = []
+
+    def follow(self, urls: Sequence[str]) -> Mapping[str, Trail]:
+        self.asked += urls
+        return {url: self.trails.get(url, Trail(200, 0, url)) for url in urls}

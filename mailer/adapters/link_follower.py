@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -38,6 +39,11 @@ def resolve(host: str, port: int) -> Sequence[str]:
     """Returns a name's addresses. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+def trusted() -> ssl.SSLContext:
+    """Returns what proves a server's name: the authorities that this machine trusts."""
+    return ssl.create_default_context()
 
 
 def is_public(address: str) -> bool:
@@ -107,7 +113,7 @@ class WebLinkFollower:
         name = host.encode("idna").decode() if not host.isascii() else host
         there = parts._replace(netloc=f"{shown}{port}", fragment="").geturl()
         headers = {**_HEADERS, "Host": f"[{name}]{port}" if ":" in name else f"{name}{port}"}
-        with httpx2.Client(timeout=SECONDS, trust_env=False) as client:
+        with httpx2.Client(timeout=SECONDS, trust_env=False, verify=trusted()) as client:
             extensions = {"sni_hostname": name}
             answer = client.head(there, headers=headers, extensions=extensions)
             if answer.status_code in _ASK_AGAIN:

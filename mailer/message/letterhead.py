@@ -24,8 +24,9 @@ class Letterhead:
     """What every reader of a variant gets alike. Everything in it is frozen with the campaign.
 
     ``bulk`` writes List-Id, List-Unsubscribe with its one-click line, Precedence, Feedback-ID and
-    CFBL-Address; service mail and copies of an issue leave them out. ``mark`` stands before the
-    subject of a test copy.
+    CFBL-Address; service mail and copies of an issue leave them out. ``automatic`` says that no
+    person wrote it (RFC 3834 section 5), so that no vacation notice answers. ``mark`` stands before
+    the subject of a test copy.
     """
 
     sender: Mailbox
@@ -39,6 +40,7 @@ class Letterhead:
     feedback_id: str = ""
     cfbl_address: str = ""  # complaints come here as ARF (RFC 9477); counts only when signed
     bulk: bool = True
+    automatic: bool = False
     mark: str = ""
 
 
@@ -159,6 +161,8 @@ def lay_out(letterhead: Letterhead, subject: str | None, content_type: str) -> H
             address = encode_address(letterhead.cfbl_address)
             tail += headers.structured("CFBL-Address", f"{address}; report=arf")
         tail += headers.structured("Precedence", "bulk")
+    if letterhead.automatic:
+        tail += headers.structured("Auto-Submitted", "auto-generated")
     tail += headers.structured("MIME-Version", "1.0")
     tail += headers.structured("Content-Type", content_type)
     line = "" if subject is None else subject_line(letterhead.mark, subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,23 +11,37 @@ from typing import Any
 from mailer.contacts.masking import mask_address
 from mailer.errors import InputError
 from mailer.message.compiled import CompiledMessage
+from mailer.message.longest import longest_reader
 from mailer.message.values import MergeError
 from mailer.model.words import Slot
 from mailer.store import audience
 from mailer.store.database import Database
 
 _EXAMPLES = 3  # people named, masked, in a fault about a missing value
+_LONGEST = 8  # readers a variant who are measured: those with the longest values
 _REMEMBERED = 200_000  # combinations of values that were found good
 
 
 @dataclass(frozen=True, slots=True)
+class Longest:
+    """The reader whose HTML part is the longest of a variant."""
+
+    html_bytes: int
+    example: str  # the address, masked
+
+
+@dataclass(frozen=True, slots=True)
 class Frozen:
-    """How many get it, in each variant, and how many were left out for each reason."""
+    """How many get it, in each variant, and how many were left out for each reason.
+
+    ``longest`` has one entry a variant, None where nobody gets it.
+    """
 
     audience: int
     by_variant: Sequence[int]
     excluded: Mapping[str, int]
     lanes: Sequence[tuple[str, int]]  # providers with their people, in the order of positions
+    longest: Sequence[Longest | None] = ()
 
 
 def freeze_audience(
@@ -38,11 +53,13 @@ def freeze_audience(
     db: Database,
     selection: audience.Selection,
     lane_of: Mapping[str, str],
+    site_url: str,
 ) -> Frozen:
     """Writes the audience of a campaign that is being planned.
 
     1. Read everybody on the list, settle who is left out and why, put the rest in order.
-    2. Evaluate each slot for each combination of values, so that a send can't fail on one.
+    2. Evaluate each slot for each combination of values, so that a send can't fail on one, and
+       measure the letters of those with the longest.
     3. Write deliveries and snapshots, in slices.
 
     ``variants`` are rows' ids, ``letters`` what they hold; ``choose`` says which of them a language
@@ -52,15 +69,51 @@ def freeze_audience(
     names = sorted({name for letter in letters for name in letter.names})
     with audience.gathered(db, selection, names, lane_of) as crowd:
         variant_of = {language: choose(language) for language in crowd.languages}
-        gaps = _Gaps(letters)
+        gaps, sizes = _Gaps(letters), _Sizes(letters)
         for values in crowd.values():
             gaps.look(variant_of[values.language], values)
+            sizes.look(variant_of[values.language], values)
         gaps.complain()
+        longest = sizes.measure(site_url)
         crowd.write(campaign_id, variants, variant_of)
     by_variant = [0] * len(variants)
     for language, people in crowd.languages.items():
         by_variant[variant_of[language]] += people
-    return Frozen(crowd.size, by_variant, crowd.excluded, crowd.lanes)
+    return Frozen(crowd.size, by_variant, crowd.excluded, crowd.lanes, longest)
+
+
+class _Sizes:
+    """Keeps, for each variant, the readers with the longest values, and measures their letters."""
+
+    def __init__(self, letters: Sequence[CompiledMessage]) -> None:
+        self._letters = letters
+        self._kept: list[list[tuple[int, str, str]]] = [[] for _ in letters]
+
+    def look(self, variant: int, values: audience.Values) -> None:
+        kept = self._kept[variant]
+        one = (len(values.fields), values.fields, values.example)
+        if len(kept) < _LONGEST:
+            heapq.heappush(kept, one)
+        elif one[0] > kept[0][0]:
+            heapq.heapreplace(kept, one)
+
+    def measure(self, site_url: str) -> list[Longest | None]:
+        """The longest HTML part of each variant, after everything was filled in.
+
+        The address and the links of a reader have some octets more or less; these are long ones.
+        """
+        person = longest_reader(site_url)
+        found: list[Longest | None] = []
+        for letter, kept in zip(self._letters, self._kept, strict=True):
+            measured = [
+                Longest(
+                    len(letter.parts(json.loads(fields), person).html.encode()),
+                    mask_address(example),
+                )
+                for _, fields, example in kept
+            ]
+            found.append(max(measured, key=lambda each: each.html_bytes, default=None))
+        return found
 
 
 class _Gaps:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mailer.compose.languages import choose
 from mailer.compose.reading import Brand
+from mailer.compose.rules.size import CLIPPED_AT, CLOSE_TO_CLIPPED
 from mailer.contacts.rule_time import Calendar
 from mailer.errors import Fault, InputError
 from mailer.message.links import KeyRing
@@ -16,7 +17,7 @@ from mailer.model.words import OnUnknown, Rendition
 from mailer.ports import Clock, Folder
 from mailer.store import people, planning, runs
 from mailer.store.database import Database
-from mailer.usecases.check_issue import check_issue
+from mailer.usecases.check_issue import CheckReport, check_issue
 from mailer.usecases.compile_letter import Addressed, Letter, SendingPolicy, compile_letter
 from mailer.usecases.compose_issue import (
     IssueFolder,
@@ -24,7 +25,7 @@ from mailer.usecases.compose_issue import (
     file_hashes,
     sources,
 )
-from mailer.usecases.freeze_audience import freeze_audience
+from mailer.usecases.freeze_audience import Frozen, freeze_audience
 from mailer.usecases.select_audience import Wishes, select_audience
 from mailer.usecases.send_campaign import Schedule
 from mailer.usecases.use_list_defaults import with_list_defaults
@@ -149,7 +150,9 @@ def plan_campaign(
             db=db,
             selection=selected.selection,
             lane_of=sending.lane_of,
+            site_url=sending.site_url,
         )
+        clipped = list(_clipped(frozen, report))
         slug = planning.publish(
             db,
             campaign_id,
@@ -170,9 +173,34 @@ def plan_campaign(
         {each.tag: people for each, people in zip(offered, frozen.by_variant, strict=True)},
         frozen.excluded,
         web_url,
-        [*report.warnings, *_unaligned(sending, letters)],
+        [*report.warnings, *clipped, *_unaligned(sending, letters)],
         selected.doubts,
     )
+
+
+def _clipped(frozen: Frozen, report: CheckReport) -> Iterator[Fault]:
+    """Yields a warning for a language that comes close to what Gmail shows, by its real readers.
+
+    The check measures an invented reader; real values can be longer. Raises InputError where some
+    reader's mail would be cut, unless the author silenced the rule.
+    """
+    told = {each.file for each in report.warnings if each.rule == "html-size"}
+    for longest, composed in zip(frozen.longest, report.variants, strict=True):
+        if longest is None or longest.html_bytes <= CLOSE_TO_CLIPPED:
+            continue
+        if "html-size" in composed.front.silence:
+            continue
+        fault = Fault(
+            f"The HTML part has {longest.html_bytes / 1000:.0f} kB for {longest.example};"
+            " Gmail hides what comes after 102 kB.",
+            composed.where,
+            hint="Shorten the issue, or the values that it shows; or move stories to the web.",
+            rule="html-size",
+        )
+        if longest.html_bytes > CLIPPED_AT:
+            raise InputError(fault)
+        if composed.where not in told:
+            yield fault
 
 
 def _asks_again(rendition: Rendition) -> bool:

@@ -87,6 +87,7 @@ def render_service_mail(
             seed=f"{kind} {composed.front.lang}",
             list_name=occasion.list_title,
             bulk=False,
+            automatic=True,
         ),
         fields=_FIELDS,
         blank_ok=True,  # of the web version, which nobody sees

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from mailer.adapters.link_follower import MOST_REDIRECTS, WebLinkFollower, is_public
+from tests.certificates import make_certificate
 
 SEEN: list[str] = []
 
@@ -144,6 +147,29 @@ def test_a_missing_name_and_a_closed_port_are_dead(port: int, follower: WebLinkF
 
     assert [trails[url].status for url in urls] == [0, 0]
     assert all(trails[url].trouble and not trails[url].refused for url in urls)
+
+
+@pytest.mark.parametrize(("host", "status"), [("page.example", 200), ("other.example", 0)])
+def test_a_secure_link_is_asked_by_name_and_its_certificate_is_checked(
+    host: str,
+    status: int,
+    follower: WebLinkFollower,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    certificate = make_certificate(tmp_path, "page.example")
+    trust = ssl.create_default_context(cafile=str(certificate.authority))
+    monkeypatch.setattr("mailer.adapters.link_follower.trusted", lambda: trust)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Site)
+    server.socket = certificate.context().wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"https://{host}:{server.server_port}/hop/1"
+    trail = follower.follow([url])[url]
+    server.shutdown()
+    server.server_close()
+
+    assert (trail.status, trail.refused) == (status, False)
+    assert ("certificate" in trail.trouble.lower()) == (status == 0)
 
 
 def test_this_machine_is_private_as_it_is_shipped(port: int) -> None:

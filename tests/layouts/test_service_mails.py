@@ -75,6 +75,7 @@ def test_each_says_its_list_its_reader_and_where_it_leads(kind: ServiceMail, lan
         assert "anna@example.org" in part
         assert "4 Lamp Quay, Port Elsin" in part
     assert not [name for name in message if name.startswith(("List-", "Precedence"))]
+    assert message["Auto-Submitted"] == "auto-generated"
 
 
 def test_a_confirmation_leads_to_one_place_only_and_says_how_long() -> None:

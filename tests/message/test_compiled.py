@@ -245,6 +245,7 @@ def test_a_service_mail_has_no_list_headers() -> None:
 
     assert not [name for name in found if name.startswith("List-")]
     assert found["Precedence"] is None
+    assert found["Auto-Submitted"] is None  # an officer's copy is no automatic mail
     assert message.parts({"city": "é"}).subject == "[test] Tide é"
 
 
