@@ -440,8 +440,13 @@ class Dispatch:
             self._exchange()
 
     def _queue(self, flights: list[_Flight]) -> None:
+        """Lines them up; what was being claimed or signed when its lane was suspended goes back."""
         for flight in flights:
-            self._flow.add(flight.row.position, flight, flight.claimed_at)
+            key = flight.row.position
+            if self._flow.left_alone(self._flow.lane(key), self._loop.time()):
+                self._release(flight, "suspended")
+            else:
+                self._flow.add(key, flight, flight.claimed_at)
 
     def _get_ready(self, flights: list[_Flight]) -> None:
         """Has letters signed on other threads first, when they are to be signed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from sqlalchemy import text
 
 from mailer.adapters.inbox import Inbox
 from mailer.errors import SettingsError
-from mailer.model.words import CampaignState, Counts
+from mailer.model.words import CampaignState, Counts, Reply, Stage
 from mailer.settings.sending import load_plan
+from mailer.smtp.exchange import Observer, Source
 from mailer.smtp.pace import Pace
 from mailer.smtp.timetable import Timetable
 from mailer.store.database import Database
@@ -81,6 +83,38 @@ def test_a_provider_that_wants_a_rest_is_left_alone_and_the_others_are_served(
     with Inbox() as inbox:
         last = send(db, campaign, tmp_path, inbox.port)
     assert last.counts == Counts(audience=18, accepted=18)
+
+
+class _GmailWantsARest:
+    """Answers at once, so that claims are on their way while a lane is suspended."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    async def run(self, source: Source, observer: Observer) -> None:
+        async with asyncio.timeout(10):  # not until the lane opens again
+            while not source.finished:
+                outgoing = source.take()
+                if outgoing is None:
+                    await source.changed()
+                elif outgoing.recipient.endswith("@gmail.com"):
+                    reply = Reply(421, "4.7.28 Unusual rate of mail", "4.7.28")
+                    observer.answered(outgoing.key, Stage.rcpt, reply)
+                elif observer.started(outgoing.key):
+                    self.heard.append(outgoing.recipient)
+                    observer.answered(outgoing.key, Stage.dot, Reply(250, "2.0.0 Ok", "2.0.0"))
+
+
+def test_what_was_being_claimed_when_its_lane_was_suspended_does_not_hold_the_run_up(
+    db: Database, campaign: int, tmp_path: Path
+) -> None:
+    transport = _GmailWantsARest()
+    pace = Pace(window=5, group=1)
+    report = send(db, campaign, tmp_path, 0, transport=transport, pace=pace)
+
+    assert report.state is CampaignState.paused
+    assert report.counts == Counts(audience=18, planned=5, accepted=12, deferred=1)
+    assert len(transport.heard) == 12
 
 
 def test_a_lane_with_a_rate_lets_the_others_pass(
