@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mailer.adapters.spooled import Spooled, make_folder, sync, sync_folder, write_all
+from mailer.adapters.spooled import Spooled, identity, make_folder, sync, sync_folder, write_all
 
 _PARTS = ("cur", "new", "tmp")
 _LONGEST = 200  # bytes of a name; most file systems take 255, and programs add flags
@@ -22,8 +22,8 @@ class Maildir:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._read: frozenset[str] = frozenset()  # names that a mail program moved into cur
-        self._brought: set[str] = set()
+        self._read: dict[str, Path] = {}  # what a mail program moved into cur, without flags
+        self._brought: dict[int, Path] = {}
         if not folder.exists():
             return
         inside = list(folder.iterdir())
@@ -35,36 +35,33 @@ class Maildir:
         for part in _PARTS:
             make_folder(self.folder.absolute() / part)
         # Only here: nothing that this run keeps is asked for again in the same run.
-        self._read = frozenset(
-            each.name.partition(":")[0] for each in (self.folder / "cur").iterdir()
-        )
+        self._read = {each.name.partition(":")[0]: each for each in (self.folder / "cur").iterdir()}
 
     def keep(self, mails: Sequence[Spooled]) -> None:
         """Writes each into ``tmp``, waits for the disk, then gives them their names in ``new``."""
-        self._brought = set()
-        writing: list[tuple[int, Path, Path]] = []
+        self._brought = {}
+        writing: list[tuple[int, int, Path, Path]] = []
         try:
             for mail in mails:
-                name = file_name(mail.name)
-                final = self.folder / "new" / name
-                if name in self._read or final.exists():
+                name = self._free_name(mail)
+                if name is None:
                     continue
                 draft = self.folder / "tmp" / name
                 handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                writing.append((handle, draft, final))
+                writing.append((mail.key, handle, draft, self.folder / "new" / name))
                 write_all(handle, mail.headed)
-            for handle, _, _ in writing:  # the first wait is for most of what follows, too
+            for _, handle, _, _ in writing:  # the first wait is for most of what follows, too
                 sync(handle)
-            for _, draft, final in writing:
+            for key, _, draft, final in writing:
                 draft.rename(final)
-                self._brought.add(final.name)
+                self._brought[key] = final
         except OSError:
-            for _, draft, _ in writing:
+            for _, _, draft, _ in writing:
                 with suppress(OSError):
                     draft.unlink(missing_ok=True)
             raise
         finally:
-            for handle, _, _ in writing:
+            for _, handle, _, _ in writing:
                 os.close(handle)
         # Also when all were there: the process that named them may have died before this.
         sync_folder(self.folder / "new")
@@ -72,11 +69,29 @@ class Maildir:
     def withdraw(self, mails: Sequence[Spooled]) -> None:
         """Removes files that the last ``keep`` brought, if nobody has read them yet."""
         for mail in mails:
-            if (name := file_name(mail.name)) in self._brought:
-                (self.folder / "new" / name).unlink(missing_ok=True)
+            if mail.key in self._brought:
+                self._brought[mail.key].unlink(missing_ok=True)
 
     def close(self) -> None:
         """There is nothing to close."""
+
+    def _free_name(self, mail: Spooled) -> str | None:
+        """The name for its file; None when it is there already."""
+        name = file_name(mail.name)
+        there = self._there(name)
+        if there is None:
+            return name
+        try:
+            if identity(there.read_bytes()) == mail.identity:
+                return None
+        except FileNotFoundError:  # a mail program has just moved it
+            return None
+        name = f"{name}={mail.identity.hex()}"  # another database's mail has its Message-ID
+        return None if self._there(name) else name
+
+    def _there(self, name: str) -> Path | None:
+        new = self.folder / "new" / name
+        return self._read.get(name) or (new if new.exists() else None)
 
 
 def file_name(message_id: str) -> str:

@@ -20,10 +20,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from mailer.adapters.spooled import Spooled, make_folder, sync, sync_folder, write_all
+from mailer.adapters.spooled import Spooled, identity, make_folder, sync, sync_folder, write_all
 
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
-_MESSAGE_ID = re.compile(rb"message-id:\s*<([^<>\s]+)>", re.IGNORECASE)
 
 
 class Mbox:
@@ -53,13 +52,13 @@ class Mbox:
             self._recover(handle)
             sync(handle)
             with self.path.open("rb") as file:
-                self._known = {_short(each) for each in message_ids(file)}
+                self._known = {identity(head) for head in heads(file)}
         sync_folder(self.path.absolute().parent)
 
     def keep(self, mails: Sequence[Spooled]) -> None:
         """Appends those that were not there, and waits for the disk."""
         date = time.asctime(time.gmtime(self._clock()))
-        new = [mail for mail in mails if _short(mail.name) not in self._known]
+        new = [mail for mail in mails if mail.identity not in self._known]
         entries = [entry(mail, date) for mail in new]
         with self._locked() as handle:
             self._recover(handle)
@@ -80,7 +79,7 @@ class Mbox:
                 os.ftruncate(handle, begins[0])
                 sync(handle)
             else:
-                self._known |= {_short(mail.name) for mail in mails}
+                self._known |= {mail.identity for mail in mails}
 
     def close(self) -> None:
         """There is nothing to close: the file is open only while it is written."""
@@ -147,16 +146,23 @@ def entry(mail: Spooled, date: str) -> bytes:
     return f"From {sender} {date}\n".encode() + _FROM.sub(rb">\1", mail.headed) + b"\n"
 
 
-def message_ids(file: BinaryIO) -> Iterator[str]:
-    """The Message-ID of each mail in an mbox that has one."""
-    empty, heading = True, False  # an empty line came before; the line is one of a header
+def heads(file: BinaryIO) -> Iterator[bytes]:
+    """The headers of each mail in an mbox."""
+    empty, head = True, list[bytes]()  # an empty line came before; what is read of a header
+    heading = False
     for line in file:
         if empty and line.startswith(b"From "):
-            heading = True
-        elif heading and (found := _MESSAGE_ID.match(line)):
-            yield found[1].decode("utf-8", "replace")
+            if heading:
+                yield b"".join(head)
+            head, heading = [], True
+        elif heading and line in (b"\n", b"\r\n"):
+            yield b"".join(head)
+            heading = False
+        elif heading:
+            head.append(line)
         empty = line in (b"\n", b"\r\n")
-        heading = heading and not empty
+    if heading:
+        yield b"".join(head)
 
 
 def _gap(handle: int, size: int) -> bytes:
@@ -165,7 +171,3 @@ def _gap(handle: int, size: int) -> bytes:
     if not tail or tail == b"\n\n":
         return b""
     return b"\n" if tail.endswith(b"\n") else b"\n\n"
-
-
-def _short(message_id: str) -> bytes:
-    return hashlib.blake2b(message_id.encode(), digest_size=12).digest()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+_TELLING = re.compile(rb"^(delivered-to|date|message-id):\s*(\S.*?)\s*$", re.I | re.M)
 _FULL_SYNC = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone stops at the drive's cache
 
 
@@ -28,6 +31,23 @@ class Spooled:
         """
         top = f"Return-Path: <{self.sender}>\nDelivered-To: {self.recipient}\n"
         return top.encode() + self.content
+
+    @property
+    def identity(self) -> bytes:
+        """The same for every attempt at this mail, and for no other mail."""
+        return identity(self.headed)
+
+
+def identity(mail: bytes) -> bytes:
+    """A hash of Message-ID, Date and Delivered-To; ``mail`` is all of it, or its headers.
+
+    A Message-ID alone is no proof: a database that was restored, or begun anew, gives the same ones
+    out again, to others or for another text.
+    """
+    head = mail.partition(b"\n\n")[0]
+    told = {found[1].lower(): found[2] for found in reversed(list(_TELLING.finditer(head)))}
+    words = (told.get(name, b"") for name in (b"message-id", b"date", b"delivered-to"))
+    return hashlib.blake2b(b"\0".join(words), digest_size=12).digest()
 
 
 def sync(handle: int) -> None:

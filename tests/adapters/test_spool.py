@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import mailbox
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +22,7 @@ from hypothesis import strategies as st
 from mailer.adapters import maildir as maildir_module
 from mailer.adapters import mbox as mbox_module
 from mailer.adapters.maildir import file_name
-from mailer.adapters.mbox import Mbox, entry, message_ids
+from mailer.adapters.mbox import Mbox, entry, heads
 from mailer.adapters.spool import open_spool
 from mailer.adapters.spooled import Spooled, write_all
 from mailer.errors import InputError, WireError
@@ -53,6 +56,12 @@ def read(where: str) -> dict[str, bytes]:
     return found
 
 
+def message_ids(file: BinaryIO) -> list[str]:
+    """Of the mails in an mbox."""
+    found = [re.findall(rb"^Message-ID: <(.*)>$", head, re.MULTILINE) for head in heads(file)]
+    return [each.decode() for (each,) in found]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_letter_is_kept_once_and_answered_for(form: str, tmp_path: Path) -> None:
     where = f"{form}:{tmp_path}/deep/er/box"
@@ -62,6 +71,37 @@ def test_every_letter_is_kept_once_and_answered_for(form: str, tmp_path: Path) -
     assert outbox.accepted == list(range(1, 151))
     assert read(where) == {f"<{key}@example.org>": letter(key) for key in range(1, 151)}
     assert "Kept as 7@example.org" in str(outbox.finals[7].reply)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_another_database_s_mail_of_the_same_message_id_is_kept_too(
+    form: str, tmp_path: Path
+) -> None:
+    """A database that is restored, or begun anew with the same key, gives Message-IDs out again."""
+    spool = open_spool(f"{form}:{tmp_path}/box").box
+    ours, again, others, later = (
+        Spooled(1, "1@x", "s@x", to, b"Message-ID: <1@x>\nDate: %b\n\nx\n" % date)
+        for to, date in (
+            ("r@x", b"Tue, 24 Nov 2026 09:00:00 +0000"),
+            ("r@x", b"Tue, 24 Nov 2026 09:00:00 +0000"),
+            ("other@x", b"Tue, 24 Nov 2026 09:00:00 +0000"),
+            ("r@x", b"Tue, 24 Nov 2026 09:00:01 +0000"),
+        )
+    )
+    for mail in (ours, again, others, later, ours, later):
+        spool.open()
+        spool.keep([mail])
+
+    box: mailbox.Mailbox[mailbox.Message] = (
+        mailbox.Maildir(str(tmp_path / "box"), create=False)
+        if form == "maildir"
+        else mailbox.mbox(str(tmp_path / "box"), create=False)
+    )
+    assert sorted((mail["Delivered-To"], mail["Date"][-8:-6]) for mail in box) == [
+        ("other@x", "00"),
+        ("r@x", "00"),
+        ("r@x", "01"),
+    ]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -134,9 +174,7 @@ def test_an_mbox_can_be_taken_apart_again(
     parts = (b"\n\n" + whole).split(b"\n\nFrom MAILER-DAEMON ")[1:]
     texts = [unquoted(part.partition(b"\n")[2]) for part in parts]
     assert [text.rstrip(b"\n") for text in texts] == [mail.headed.rstrip(b"\n") for mail in mails]
-    assert list(message_ids(iter(whole.splitlines(keepends=True)))) == [  # type: ignore[arg-type]
-        f"{n}@x" for n in range(len(bodies))
-    ]
+    assert message_ids(io.BytesIO(whole)) == [f"{n}@x" for n in range(len(bodies))]
 
 
 @pytest.mark.parametrize("form", FORMS)
