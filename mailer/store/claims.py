@@ -87,7 +87,11 @@ class Ledger:
             due = now  # perhaps: the look is cheap
         claimed: list[Claimed] = []
         looked_at = 0
-        room = want if day is None else min(want, left_today(connection, self.dialect, day))
+        room = want
+        if day is not None:
+            # First, so that the last one of the day may be claimed again at once.
+            back = sum(row.cause is Cause.released for row in settled)
+            room = min(want, left_today(connection, self.dialect, day, back))
         if room > 0 and state is CampaignState.sending:
             lanes = lanes_of(connection, self.campaign_id)
             rows: list[Any] = []
@@ -98,8 +102,7 @@ class Ledger:
             looked_at = len(rows)
             claimed = self._claim(connection, rows, now, moved)
         if day is not None:
-            back = sum(row.cause is Cause.released for row in settled)
-            count_today(connection, day, len(claimed) - back)
+            count_today(connection, day, len(claimed))
         counts, next_due = counts_after(connection, self.campaign_id, moved)
         held: frozenset[int] = frozenset()
         if 0 in limits.values():

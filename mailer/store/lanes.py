@@ -89,8 +89,11 @@ def suspend(connection: Connection, campaign_id: int, lane: int, until: int, why
     )
 
 
-def left_today(connection: Connection, dialect: str, day: Day) -> int:
-    """How many messages may still go on a day; other processes that count wait until we commit."""
+def left_today(connection: Connection, dialect: str, day: Day, back: int = 0) -> int:
+    """How many messages may still go on a day, when so many of the claimed ones came ``back``.
+
+    Other processes that count wait until we commit.
+    """
     run(
         connection,
         "INSERT INTO sent_day (day, messages) VALUES (:day, 0) ON CONFLICT (day) DO NOTHING",
@@ -101,11 +104,13 @@ def left_today(connection: Connection, dialect: str, day: Day) -> int:
         f"SELECT messages FROM sent_day WHERE day = :day{for_update(dialect)}",
         {"day": day.name},
     ).fetchone()
-    return max(day.cap - int(messages), 0)
+    returned = min(back, int(messages))  # claimed before midnight, they make no room after it
+    count_today(connection, day, -returned)
+    return max(day.cap - int(messages) + returned, 0)
 
 
 def count_today(connection: Connection, day: Day, messages: int) -> None:
-    """Counts claimed messages, less what was released again."""
+    """Counts claimed messages; less than none when some were released again."""
     if messages:
         run(
             connection,

@@ -17,6 +17,7 @@ from mailer.smtp.exchange import Observer, Source
 from mailer.smtp.pace import Pace
 from mailer.smtp.timetable import Timetable
 from mailer.store.database import Database
+from mailer.store.lanes import Day, count_today, left_today
 from tests.builders import make_list, make_subscriber, subscribe
 from tests.sending import plan_for, send
 from tests.smtpd import Smtpd, say
@@ -145,6 +146,40 @@ def test_a_days_cap_holds_over_sends_and_says_when_it_goes_on(
         connection.execute(text("UPDATE sent_day SET day = '2026-01-01'"))
     with Inbox() as inbox:
         assert send(db, campaign, tmp_path, inbox.port, pace=pace).counts.accepted == 18
+
+
+class _HangsUpOnce:
+    """Hands the first envelope back as if the server had hung up on it, then takes all."""
+
+    async def run(self, source: Source, observer: Observer) -> None:
+        hung_up = False
+        while not source.finished:
+            outgoing = source.take()
+            if outgoing is None:
+                await source.changed()
+            elif not hung_up:
+                hung_up = True
+                observer.returned(outgoing.key, Stage.rcpt, "the server hung up")
+            elif observer.started(outgoing.key):
+                observer.answered(outgoing.key, Stage.dot, Reply(250, "2.0.0 Ok", "2.0.0"))
+
+
+def test_the_last_message_of_a_day_that_came_back_goes_on_that_day(
+    db: Database, campaign: int, tmp_path: Path
+) -> None:
+    pace = Pace(timetable=Timetable(per_day=1))
+    report = send(db, campaign, tmp_path, 0, transport=_HangsUpOnce(), pace=pace)
+
+    assert report.counts == Counts(audience=18, planned=17, accepted=1)
+
+
+def test_what_came_back_after_midnight_makes_no_room_on_the_new_day(db: Database) -> None:
+    day = Day("2026-11-25", 10)
+    with db.write() as connection:
+        assert left_today(connection, db.dialect, day, back=4) == 10
+        count_today(connection, day, 10)
+        assert left_today(connection, db.dialect, day) == 0
+        assert left_today(connection, db.dialect, day, back=2) == 2
 
 
 def test_nothing_goes_outside_of_the_hours(db: Database, campaign: int, tmp_path: Path) -> None:
