@@ -153,7 +153,9 @@ def end(
         _end_row(connection, run_id, now)
         connection.execute(
             text(
-                "UPDATE campaign SET stopped_because = :because,"
+                # A pause that came after the last look keeps its words: no worker goes on then.
+                "UPDATE campaign SET stopped_because = CASE WHEN state = 'paused' AND :because = ''"
+                " THEN stopped_because ELSE :because END,"
                 " wire_seconds = wire_seconds + :seconds WHERE id = :campaign"
             ),
             {"because": because[:500], "seconds": wire_seconds, "campaign": campaign_id},

@@ -225,6 +225,30 @@ def test_what_somebody_paused_or_put_back_is_left_alone(
         assert len(server.accepted) == 2
 
 
+def test_a_pause_in_the_last_moment_of_a_run_holds(
+    beating: Database, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = plan_letters(beating, 3)
+    schedule(beating, clock, campaign)
+    clock.advance(HOUR)
+    run = SmtpTransport.run
+
+    async def paused_while_it_says_goodbye(self: Any, source: Any, observer: Any) -> None:
+        await run(self, source, observer)
+        pause_campaign(campaign, db=beating, clock=clock)
+
+    monkeypatch.setattr(SmtpTransport, "run", paused_while_it_says_goodbye)
+    with Smtpd() as server:
+        server.at("dot", say("451 4.3.0 Later"), nth=1)
+        bench = Bench(beating, clock, tmp_path, server.port)
+        bench.run(until=2)
+        assert state_of(beating, campaign) == ("paused", "It was paused.")
+        clock.advance(HOUR)
+
+        assert bench.run() == []
+        assert len(server.accepted) == 2
+
+
 def test_a_void_approval_leaves_the_campaign_to_a_person(
     beating: Database, clock: FakeClock, tmp_path: Path
 ) -> None:
