@@ -27,6 +27,7 @@ from mailer.model.campaigns import (
 from mailer.model.words import CampaignState, DeliveryState, Picture, SiteFile
 from mailer.smtp.providers import OTHER
 from mailer.store.database import Database, one
+from mailer.store.dialect import for_update
 from mailer.store.erasure import sweep
 from mailer.store.ledger import Moved
 from mailer.store.processes import is_gone, this_process
@@ -142,6 +143,8 @@ def publish(
     ``lanes`` are names with how many positions each has, in their order; without them there is one.
     """
     with db.write() as connection:
+        lock = for_update(db.dialect)  # two plans at one moment must not find one slug free
+        connection.execute(text(f"SELECT identity FROM instance{lock}"))
         slug = _free_slug(connection, issue)
         first = 1
         for number, (name, people) in enumerate(lanes or [(OTHER, audience)]):

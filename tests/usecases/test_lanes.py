@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from mailer.adapters.inbox import Inbox
 from mailer.errors import SettingsError
@@ -16,6 +19,7 @@ from mailer.settings.sending import load_plan
 from mailer.smtp.exchange import Observer, Source
 from mailer.smtp.pace import Pace
 from mailer.smtp.timetable import Timetable
+from mailer.store import planning
 from mailer.store.database import Database
 from mailer.store.lanes import Day, count_today, left_today
 from tests.builders import make_list, make_subscriber, subscribe
@@ -221,3 +225,31 @@ def test_the_file_is_read_and_a_wrong_word_is_refused_with_its_place(tmp_path: P
         with pytest.raises(SettingsError, match=r"mailer\.toml") as caught:
             load_plan(tmp_path)
         assert what in str(caught.value)
+
+
+def test_two_plans_at_one_moment_get_a_name_each(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, both = planning._free_slug, threading.Barrier(2)
+
+    def found_at_one_moment(connection: Connection, issue: str) -> str:
+        slug = find(connection, issue)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(1)
+        return slug
+
+    publish = planning.publish
+    monkeypatch.setattr(planning, "_free_slug", found_at_one_moment)
+    monkeypatch.setattr(
+        planning, "publish", lambda *given, **more: publish(*given, **more | {"issue": "edition"})
+    )
+    list_id = make_list(db, "edition")
+    people = {make_subscriber(db, "p@example.org"): "p@example.org"}
+    with ThreadPoolExecutor(2) as threads:
+        jobs = [threads.submit(plan_for, db, people, list_id, slug=each) for each in "ab"]
+        numbers = {job.result() for job in jobs}
+
+    with db.read() as connection:
+        slugs = connection.execute(text("SELECT slug FROM campaign ORDER BY slug")).scalars()
+        assert list(slugs) == ["edition", "edition-2"]
+    assert len(numbers) == 2
