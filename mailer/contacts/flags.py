@@ -75,7 +75,9 @@ def oddities(disposable: Collection[str]) -> Callable[[str], Oddity | None]:
 
 def is_role(local: str) -> bool:
     """Whether a local part names a role; what follows a ``+`` does not count."""
-    return local in ROLES or local.partition("+")[0].lower() in ROLES
+    if local.islower() and "+" not in local:
+        return local in ROLES
+    return local.partition("+")[0].lower() in ROLES
 
 
 def _one_slip(typed: str, meant: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as FieldValues
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import NamedTuple
 
 from mailer.contacts.address import Address, AddressError, clean_cell, parse_address, plain_address
@@ -63,15 +64,9 @@ def arrivals(
         for name, position in mapping.fields
     ]
 
-    def read(cells: Sequence[str]) -> Arrival:
-        cell = cells[address_at]
-        found = plain_address(cell)
-        if found is None:
-            try:
-                parsed = parse_address(clean_cell(bare(cell)))
-            except AddressError as error:
-                raise RowError(str(error)) from None
-            found = parsed.address, parsed.key
+    plainly = _plain_fields(mapping, types)
+
+    def written(cells: Sequence[str]) -> str:
         parts = []
         for name, position, as_json in names:
             value = cells[position].strip()
@@ -87,15 +82,67 @@ def arrivals(
         fields = "{" + ",".join(parts) + "}"
         if "\\u00" in fields and any("\0" in cells[position] for _, position, _ in names):
             raise RowError("A cell holds a NUL character.")
+        return fields
+
+    def read(cells: Sequence[str]) -> Arrival:
+        cell = cells[address_at]
+        found = plain_address(cell)
+        if found is None:
+            try:
+                parsed = parse_address(clean_cell(bare(cell)))
+            except AddressError as error:
+                raise RowError(str(error)) from None
+            found = parsed.address, parsed.key
+        fields = plainly(cells) or written(cells)
         rank, ceiling = default, lowers
         if status_at is not None and (said := cells[status_at].strip()):
             rank, ceiling = _ranks(said, default, lowers)
         language = None
         if language_at is not None and (said := cells[language_at].strip()):
             language = _language(said)
-        return Arrival(*found, language, rank, ceiling, fields)
+        return _new_arrival(Arrival, (*found, language, rank, ceiling, fields))
 
     return read
+
+
+_new_arrival = tuple.__new__  # half the time of the constructor
+
+
+def _plain_fields(
+    mapping: Mapping, types: FieldValues[str, FieldType]
+) -> Callable[[Sequence[str]], str]:
+    """Makes the fast way to the JSON of a row whose every field is a text with nothing odd in it.
+
+    It gives an empty text for any other row: an empty cell, white space around a value, a quote,
+    a backslash, an apostrophe in front, a character that can't be printed. Most rows are plain,
+    and take a third of the time so.
+    """
+    positions = [position for _, position in mapping.fields]
+    typed = any(types.get(name, FieldType()) != FieldType() for name, _ in mapping.fields)
+    if typed or not positions:
+        return lambda cells: ""
+    template = "{" + ",".join(f'{encode_basestring(name)}:"%s"' for name, _ in mapping.fields) + "}"
+    if template.count("%") > len(positions) or "\\" in template or not template.isprintable():
+        return lambda cells: ""
+    quotes = template.count('"')
+    pick = itemgetter(*positions, positions[0])  # of one alone it would make no tuple
+    many = len(positions)
+
+    def plainly(cells: Sequence[str]) -> str:
+        text = template % pick(cells)[:many]
+        if (
+            text.isprintable()
+            and text.count('"') == quotes
+            and "\\" not in text
+            and '""' not in text
+            and '" ' not in text
+            and ' "' not in text
+            and "\"'" not in text
+        ):
+            return text
+        return ""
+
+    return plainly
 
 
 def is_blank(cells: Sequence[str]) -> bool:

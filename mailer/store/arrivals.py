@@ -160,12 +160,14 @@ class Arrivals:
         with self._connection.begin():
             return int(one(self._connection, "SELECT COALESCE(max(n), 0) FROM arrival"))
 
-    def _read_slice(self, list_id: int, wording_id: int | None, first: int, last: int) -> None:
+    def _read_slice(
+        self, list_id: int, wording_id: int | None, first: int, last: int, step: str = "read"
+    ) -> None:
         """Looks up who of the slice is known, and decides what becomes of each."""
         self._dialect.hurry(self._connection)
         self._dialect.empty_slice(self._connection)
         self._connection.execute(
-            self._statements["read"],
+            self._statements[step],
             {"list": list_id, "wording": wording_id, "first": first, "last": last},
         )
 
@@ -175,8 +177,7 @@ class Arrivals:
 
     def _write_slice(self, entry: Entry, first: int, last: int) -> Fates:
         connection = self._connection
-        self._read_slice(entry.list_id, entry.wording_id, first, last)
-        self._dialect.number_newcomers(connection)
+        self._read_slice(entry.list_id, entry.wording_id, first, last, "read and number")
         values = {
             "list": entry.list_id,
             "source": entry.source,
@@ -242,14 +243,15 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
     staged = "slice s JOIN arrival a ON a.n = s.n AND a.n BETWEEN :first AND :last"
     receiving = f"'{SubscriptionStatus.active}', '{SubscriptionStatus.pending}'"
     changed = "s.changed AND s.fate <> 'suppressed'"
-    statements = {
-        "read": (
-            "INSERT INTO slice"
-            " (n, subscriber_id, is_new, fate, changed, lowered, agrees, repeats)"
-            " SELECT n, id, is_new, CASE WHEN suppressed THEN 'suppressed'"
+
+    def reading(subscriber_id: str) -> str:
+        return (
+            "INSERT INTO slice (n, subscriber_id, is_new, fate, changed, lowered, agrees, repeats,"
+            f" rank, ceiling) SELECT n, {subscriber_id}, is_new,"
+            "  CASE WHEN suppressed THEN 'suppressed'"
             "  WHEN joins THEN 'added' WHEN changed OR lowered OR agrees THEN 'updated'"
-            "  ELSE 'unchanged' END, changed, lowered, agrees, repeats"
-            " FROM (SELECT a.n, p.id, p.id IS NULL AS is_new, "
+            "  ELSE 'unchanged' END, changed, lowered, agrees, repeats, rank, ceiling"
+            " FROM (SELECT a.n, a.rank, a.ceiling, p.id, p.id IS NULL AS is_new,"
             "  (x.hash IS NOT NULL OR y.hash IS NOT NULL) AS suppressed, u.status IS NULL AS joins,"
             f" (p.id IS NOT NULL AND ({dialect.FIELDS_CHANGE} OR {dialect.LANGUAGE_CHANGES}))"
             "   AS changed,"
@@ -265,7 +267,11 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
             " LEFT JOIN suppression x ON x.hash = a.hash"
             " LEFT JOIN list_suppression y ON y.list_id = :list AND y.hash = a.hash"
             f" WHERE a.n BETWEEN :first AND :last {dialect.APART}) AS found"
-        ),
+        )
+
+    statements = {
+        "read": reading("id"),
+        "read and number": reading(dialect.NUMBERED),
         "people": (
             "INSERT INTO subscriber"
             " (id, address, key, suppression_hash, language, fields, created_at)"
@@ -275,7 +281,7 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
         ),
         "newcomers recorded": (
             "INSERT INTO batch_change (batch_id, subscriber_id, created, status_after)"
-            f" SELECT :batch, s.subscriber_id, s.is_new, {_word('a.rank')} FROM {staged}"
+            f" SELECT :batch, s.subscriber_id, s.is_new, {_word('s.rank')} FROM slice s"
             " WHERE s.fate = 'added' AND NOT s.changed ORDER BY s.subscriber_id"
         ),
         "others recorded": (
@@ -284,11 +290,11 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
             " SELECT :batch, s.subscriber_id, s.is_new,"
             " CASE WHEN s.lowered OR s.repeats THEN u.status END,"
             " CASE WHEN s.lowered OR s.repeats THEN u.since END,"
-            f" CASE WHEN s.fate = 'added' THEN {_word('a.rank')}"
-            f"  WHEN s.lowered THEN {_word('a.ceiling')} WHEN s.repeats THEN u.status END,"
+            f" CASE WHEN s.fate = 'added' THEN {_word('s.rank')}"
+            f"  WHEN s.lowered THEN {_word('s.ceiling')} WHEN s.repeats THEN u.status END,"
             f" CASE WHEN {changed} THEN CAST(p.fields AS text) END,"
             f" CASE WHEN {changed} THEN p.language END"
-            f" FROM {staged} JOIN subscriber p ON p.id = s.subscriber_id"
+            f" FROM slice s JOIN subscriber p ON p.id = s.subscriber_id"
             " LEFT JOIN subscription u ON u.list_id = :list AND u.subscriber_id = s.subscriber_id"
             " WHERE (s.fate = 'added' AND s.changed) OR s.fate = 'updated' OR s.lowered"
             "  OR s.repeats ORDER BY s.subscriber_id"
@@ -301,31 +307,31 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
         ),
         "subscriptions": (
             "INSERT INTO subscription (list_id, subscriber_id, status, since)"
-            f" SELECT :list, s.subscriber_id, {_word('a.rank')}, :at FROM {staged}"
+            f" SELECT :list, s.subscriber_id, {_word('s.rank')}, :at FROM slice s"
             " WHERE s.fate = 'added' ORDER BY s.subscriber_id ON CONFLICT DO NOTHING"
         ),
         "lowered": (
-            f"UPDATE subscription SET status = {_word('a.ceiling')}, since = :at FROM {staged}"
+            f"UPDATE subscription SET status = {_word('s.ceiling')}, since = :at FROM slice s"
             " WHERE subscription.list_id = :list"
             " AND subscription.subscriber_id = s.subscriber_id"
             " AND s.lowered"
-            f" AND {_rank('subscription.status')} < a.ceiling"
+            f" AND {_rank('subscription.status')} < s.ceiling"
         ),
         "consents": (
             "INSERT INTO consent"
             " (list_id, subscriber_id, source, detail, batch_id, wording_id, at)"
             " SELECT :list, s.subscriber_id, :source, :detail, :batch, :wording, :at"
-            f" FROM {staged} WHERE (s.fate = 'added' AND a.rank < {LEAVING})"
+            f" FROM slice s WHERE (s.fate = 'added' AND s.rank < {LEAVING})"
             "  OR (s.fate = 'updated' AND s.agrees) ORDER BY s.n"
         ),
         "events": (
             "INSERT INTO event (at, kind, actor, subscriber_id, list_id, batch_id, detail)"
             " SELECT :at, CASE"
-            f"  WHEN s.fate = 'added' THEN {_word('a.rank', receiving='subscribed')}"
-            f"  WHEN s.lowered THEN {_word('a.ceiling')}"
+            f"  WHEN s.fate = 'added' THEN {_word('s.rank', receiving='subscribed')}"
+            f"  WHEN s.lowered THEN {_word('s.ceiling')}"
             "   WHEN s.changed THEN 'changed' ELSE 'agreed' END,"
             " :source, s.subscriber_id, :list, :batch, ''"
-            f" FROM {staged} WHERE s.fate IN ('added', 'updated') OR s.lowered ORDER BY s.n"
+            f" FROM slice s WHERE s.fate IN ('added', 'updated') OR s.lowered ORDER BY s.n"
         ),
     }
     instant = bindparam("at", type_=UTCDateTime())

@@ -20,6 +20,11 @@ FIELDS_CHANGE = (
 NEW_FIELDS = "CAST(jsonb_strip_nulls(a.fields) AS json)"
 AS_FIELDS = "CAST(:fields AS jsonb)"
 APART = "OFFSET 0"  # keeps a subquery from being merged into the query, and computed twice
+# An id from the table's own sequence for whoever is new.
+NUMBERED = (
+    "COALESCE(id, CASE WHEN NOT suppressed"
+    " THEN nextval(pg_get_serial_sequence('subscriber', 'id')) END)"
+)
 LANGUAGE_CHANGES = "(a.language IS NOT NULL AND a.language IS DISTINCT FROM p.language)"
 HOLD = 0.25  # seconds that one transaction should last: a slice has its price whatever its size
 STAND_BACK = 0.0  # rows are locked one by one: nobody waits for the whole database
@@ -38,7 +43,8 @@ def prepare(connection: Connection) -> None:
             )
         connection.exec_driver_sql(
             "CREATE TEMP TABLE slice (n bigint PRIMARY KEY, subscriber_id bigint, is_new boolean,"
-            " fate text, changed boolean, lowered boolean, agrees boolean, repeats boolean)"
+            " fate text, changed boolean, lowered boolean, agrees boolean, repeats boolean,"
+            " rank integer, ceiling integer)"
         )
 
 
@@ -68,16 +74,6 @@ def arrange(connection: Connection) -> None:
 
 def empty_slice(connection: Connection) -> None:
     connection.exec_driver_sql("TRUNCATE slice")
-
-
-def number_newcomers(connection: Connection) -> None:
-    """Gives whoever is new an id from the table's own sequence."""
-    connection.execute(
-        text(
-            "UPDATE slice SET subscriber_id = nextval(pg_get_serial_sequence('subscriber', 'id'))"
-            " WHERE is_new AND fate <> 'suppressed'"
-        )
-    )
 
 
 def recognise_latecomers(connection: Connection) -> None:

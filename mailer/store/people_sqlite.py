@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 # What a person's fields become when a row's are laid over them; null takes a field away.
 LAID_OVER = "json_patch(p.fields, a.fields)"
@@ -20,6 +20,11 @@ FIELDS_CHANGE = (
 NEW_FIELDS = "CASE WHEN instr(a.fields, 'null') THEN json_patch('{}', a.fields) ELSE a.fields END"
 AS_FIELDS = ":fields"
 APART = "LIMIT -1"  # keeps a subquery from being merged into the query, and computed twice
+# An id for whoever is new. Nobody else writes while this transaction lasts.
+NUMBERED = (
+    "COALESCE(id, CASE WHEN NOT suppressed THEN n - :first + 1"
+    " + (SELECT COALESCE(max(seq), 0) FROM sqlite_sequence WHERE name = 'subscriber') END)"
+)
 LANGUAGE_CHANGES = "(a.language IS NOT NULL AND a.language IS NOT p.language)"
 HOLD = 0.12  # seconds that one transaction should last: others wait for it
 # While others wait for the one write lock, how long to stand back after holding it.
@@ -44,7 +49,7 @@ def prepare(connection: Connection) -> None:
         connection.exec_driver_sql(
             "CREATE TEMP TABLE slice (n INTEGER PRIMARY KEY, subscriber_id INTEGER,"
             " is_new INTEGER, fate TEXT, changed INTEGER, lowered INTEGER, agrees INTEGER,"
-            " repeats INTEGER)"
+            " repeats INTEGER, rank INTEGER, ceiling INTEGER)"
         )
 
 
@@ -67,17 +72,6 @@ def arrange(connection: Connection) -> None:
 
 def empty_slice(connection: Connection) -> None:
     connection.exec_driver_sql("DELETE FROM slice")
-
-
-def number_newcomers(connection: Connection) -> None:
-    """Gives whoever is new an id. Nobody else writes while this transaction lasts."""
-    connection.execute(
-        text(
-            "UPDATE slice SET subscriber_id = n - (SELECT min(n) FROM slice) + 1"
-            " + (SELECT COALESCE(max(seq), 0) FROM sqlite_sequence WHERE name = 'subscriber')"
-            " WHERE is_new AND fate <> 'suppressed'"
-        )
-    )
 
 
 def recognise_latecomers(connection: Connection) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -167,7 +168,7 @@ def import_contacts(
     tally = _Tally(FlagTally(disposable, keep_domains=mail_servers is not None))
     rejects.begin(_own_columns(source), source.form, source.delimiter)
     try:
-        with arriving(db) as staged:
+        with arriving(db) as staged, _few_collections():
             refused = _telling(tell) if dry_run else rejects.add
             for slice_ in _slices(_read(order, tally, refused)):
                 staged.load(slice_)
@@ -271,6 +272,17 @@ def _rejected(source: Table, row: Row, reason: str) -> Rejected:
         if name not in (REJECT_REASON, REJECT_LINE)
     ]
     return Rejected(own, reason, row.line, row.cells[width:], row.raw)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Rows hold no circles: looking for some after every 700 of them costs a tenth of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(20 * AT_ONCE, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _slices(people_: Iterator[Arrival]) -> Iterator[list[Arrival]]:

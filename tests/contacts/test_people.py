@@ -44,6 +44,19 @@ def test_fields_are_json(value: str) -> None:
     assert json.loads(arrived("a@x.org", value).fields) == expected
 
 
+@given(
+    *[st.text("ab\"'\\ \t\u00a0\u2028\x1fé%s{}:,", min_size=1, max_size=4)] * 2,
+)
+def test_plain_rows_say_what_any_row_says(name: str, city: str) -> None:
+    """A row that is all plain text is written in one go; the result does not show it."""
+    by_itself = [
+        json.loads(arrived("a@x.org", name).fields),
+        json.loads(arrived("a@x.org", "", city).fields),
+    ]
+
+    assert json.loads(arrived("a@x.org", name, city).fields) == by_itself[0] | by_itself[1]
+
+
 def test_empty_cells_are_left_out_or_clear() -> None:
     assert arrived("a@x.org", "", "Rome").fields == '{"city":"Rome"}'
     assert arrived("a@x.org", "", "Rome", empty_clears=True).fields == (
