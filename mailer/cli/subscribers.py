@@ -89,6 +89,9 @@ def find_subscribers(
     ] = None,
     status: Annotated[SubscriptionStatus | None, typer.Option(help="Only in this state.")] = None,
     tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None,
+    segment: Annotated[
+        str | None, typer.Option("--segment", metavar="NAME", help="Only whom this segment means.")
+    ] = None,
     fields: Annotated[
         list[str] | None,
         typer.Option("--field", metavar="NAME=VALUE", help="Only with this value."),
@@ -129,13 +132,14 @@ def find_subscribers(
         text=words,
         since=since.astimezone() if since else None,
         suppressed=suppressed,
+        segment=segment,
         order=sort,
         descending=reverse,
         limit=size,
         offset=(page - 1) * (size or 0),
     )
     with screen.opened() as mailer:
-        found = find(db=mailer.db, question=question)
+        found = find(db=mailer.db, question=question, calendar=mailer.calendar)
         if jsonl:
             screen.stream(found)
             return
@@ -144,7 +148,7 @@ def find_subscribers(
         for person in found:
             shown: list[Any] = [person.address, person.status or "", *person.fields.values()]
             screen.say("  ".join(str(word) for word in shown if word))
-        total = count_subscribers(question, db=mailer.db)
+        total = count_subscribers(question, db=mailer.db, calendar=mailer.calendar)
     pages = -(-total // (size or 1))
     if pages > 1:
         more = f"  Next: --page {page + 1}, or --jsonl for all" if page < pages else ""

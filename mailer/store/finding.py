@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Row, bindparam, text
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    null,
+    select,
+    text,
+)
 from sqlmodel.sql.sqltypes import UTCDateTime
 
+from mailer.contacts.rule import Rule
 from mailer.model.words import PersonOrder, SubscriptionStatus
+from mailer.store.segments import members
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +38,7 @@ class Wanted:
     words: str | None = None  # a part of the address, or of any field's value
     since: datetime | None = None  # on the list since then; without a list, known since then
     suppressed: bool | None = None
+    segment: Rule | None = None
     order: PersonOrder = PersonOrder.added
     descending: bool = False
     limit: int | None = None
@@ -54,10 +69,6 @@ _HOLDS_WORDS = {
         " WHERE j.value ILIKE :words ESCAPE '!'))"
     ),
 }
-_SUPPRESSED = (
-    "(x.hash IS NOT NULL OR EXISTS (SELECT 1 FROM list_suppression y"
-    " WHERE y.list_id = :list AND y.hash = p.suppression_hash))"
-)
 
 
 def find(connection: Connection, wanted: Wanted) -> Iterator[Row[Any]]:
@@ -65,56 +76,58 @@ def find(connection: Connection, wanted: Wanted) -> Iterator[Row[Any]]:
 
     Status and since are those on the list, and null without one.
     """
-    picked = (
-        "p.id, p.address, p.fields, p.language, p.created_at,"
-        f" {_SUPPRESSED} AS suppressed, "
-        + ("u.status, u.since" if wanted.list_id is not None else "NULL AS status, NULL AS since")
-    )
-    tables, conditions, values = _where(connection.dialect.name, wanted)
+    on_list = wanted.list_id is not None
+    picked: list[ColumnElement[Any]] = [
+        literal_column("p.id").label("id"),
+        literal_column("p.address").label("address"),
+        literal_column("p.fields", JSON()).label("fields"),
+        literal_column("p.language").label("language"),
+        literal_column("p.created_at", UTCDateTime()).label("created_at"),
+        literal_column(_suppressed(wanted)).label("suppressed"),
+        literal_column("u.status" if on_list else "NULL").label("status"),
+        literal_column("u.since", UTCDateTime()).label("since")
+        if on_list
+        else null().label("since"),
+    ]
+    query = _where(connection.dialect.name, wanted, picked)
     turn = " DESC" if wanted.descending else ""
     column = {
         PersonOrder.address: "p.key",
         PersonOrder.added: "p.id",
         PersonOrder.since: "u.since",
     }[wanted.order]
-    if wanted.order is PersonOrder.since and wanted.list_id is None:
+    if wanted.order is PersonOrder.since and not on_list:
         column = "p.id"
-    statement = f"SELECT {picked} FROM {tables} WHERE {conditions} ORDER BY {column}{turn}"
+    query = query.order_by(text(column + turn))
     if column != "p.id":
-        statement += f", p.id{turn}"
+        query = query.order_by(text(f"p.id{turn}"))
     if wanted.limit is not None:
-        statement += " LIMIT :limit OFFSET :offset"
-        values |= {"limit": wanted.limit, "offset": wanted.offset}
-    types: dict[str, Any] = {"fields": JSON(), "created_at": UTCDateTime()}
-    if wanted.list_id is not None:
-        types["since"] = UTCDateTime()
-    query = _typed(statement, values).columns(**types)
-    yield from connection.execution_options(stream_results=True, max_row_buffer=1000).execute(
-        query, values
-    )
+        query = query.limit(wanted.limit).offset(wanted.offset)
+    yield from connection.execution_options(stream_results=True, max_row_buffer=1000).execute(query)
 
 
 def count(connection: Connection, wanted: Wanted) -> int:
     """How many ``find`` would stream without a limit."""
-    tables, conditions, values = _where(connection.dialect.name, wanted)
-    statement = f"SELECT count(*) FROM {tables} WHERE {conditions}"
-    return int(connection.execute(_typed(statement, values), values).scalar_one())
+    query = _where(connection.dialect.name, wanted, [func.count()])
+    return int(connection.execute(query).scalar_one())
 
 
-def _typed(statement: str, values: Mapping[str, Any]) -> Any:
-    clause = text(statement)
+def _suppressed(wanted: Wanted) -> str:
+    number = -1 if wanted.list_id is None else int(wanted.list_id)
     return (
-        clause.bindparams(bindparam("after", type_=UTCDateTime())) if "after" in values else clause
+        "(x.hash IS NOT NULL OR EXISTS (SELECT 1 FROM list_suppression y"
+        f" WHERE y.list_id = {number} AND y.hash = p.suppression_hash))"
     )
 
 
-def _where(dialect: str, wanted: Wanted) -> tuple[str, str, dict[str, Any]]:
-    """The tables, the condition, and the values that are bound."""
+def _where(dialect: str, wanted: Wanted, picked: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    """What is picked, of those who are wanted; values are bound."""
     kind = "sqlite" if dialect == "sqlite" else "postgresql"
     tables = "subscriber p"
-    values: dict[str, Any] = {"list": -1 if wanted.list_id is None else wanted.list_id}
+    values: dict[str, Any] = {}
     conditions = ["true"]
     if wanted.list_id is not None:
+        values["list"] = wanted.list_id
         tables += " JOIN subscription u ON u.list_id = :list AND u.subscriber_id = p.id"
     tables += " LEFT JOIN suppression x ON x.hash = p.suppression_hash"
     if wanted.status is not None:
@@ -142,5 +155,15 @@ def _where(dialect: str, wanted: Wanted) -> tuple[str, str, dict[str, Any]]:
         column = "p.created_at" if wanted.list_id is None else "u.since"
         conditions.append(f"{column} >= :after")
     if wanted.suppressed is not None:
-        conditions.append(_SUPPRESSED if wanted.suppressed else f"NOT {_SUPPRESSED}")
-    return tables, " AND ".join(conditions), values
+        conditions.append(("" if wanted.suppressed else "NOT ") + _suppressed(wanted))
+    bound = text(" AND ".join(conditions))
+    if "after" in values:
+        bound = bound.bindparams(bindparam("after", type_=UTCDateTime()))
+    joined = text(tables)
+    if "list" in values:
+        joined = joined.bindparams(list=values.pop("list"))
+    query = select(*picked).select_from(joined).where(bound.bindparams(**values))
+    if wanted.segment is not None:
+        meant: ColumnElement[int] = literal_column("p.id")
+        query = query.where(meant.in_(members(wanted.segment, dialect)))
+    return query

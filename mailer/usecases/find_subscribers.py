@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from mailer.contacts.rule_time import Calendar
 from mailer.errors import InputError
 from mailer.model.words import PersonOrder, SubscriptionStatus
-from mailer.store import people
+from mailer.store import people, segments
 from mailer.store.database import Database
 from mailer.store.finding import Wanted, count, find
 from mailer.usecases.tag_subscriber import require_tags
@@ -28,6 +29,7 @@ class Question:
     text: str | None = None
     since: datetime | None = None
     suppressed: bool | None = None
+    segment: str | None = None
     order: PersonOrder = PersonOrder.added
     descending: bool = False
     limit: int | None = None
@@ -52,24 +54,27 @@ def find_subscribers(
     question: Question | None = None,
     list_name: str | None = None,
     status: SubscriptionStatus | None = None,
+    calendar: Calendar | None = None,
 ) -> Iterator[FoundSubscriber]:
     """Streams those whom the question describes; without one, everybody, or those of a list.
 
-    Raises NotFoundError for an unknown list, InputError for an unknown field, both at its start.
+    A segment needs the ``calendar`` by which its dates are read. Raises NotFoundError for an
+    unknown list or segment, InputError for an unknown field, RuleError for a rule that can't be
+    used, all at its start.
     """
     asked = question or Question(list_name=list_name, status=status)
     with db.read() as connection:
-        wanted = _wanted(connection, asked)
+        wanted = _wanted(connection, asked, calendar)
     return _stream(db, wanted)
 
 
-def count_subscribers(question: Question, *, db: Database) -> int:
+def count_subscribers(question: Question, *, db: Database, calendar: Calendar | None = None) -> int:
     """How many there are on all pages together. Raises as ``find_subscribers`` does."""
     with db.read() as connection:
-        return count(connection, _wanted(connection, question))
+        return count(connection, _wanted(connection, question, calendar))
 
 
-def _wanted(connection: Connection, asked: Question) -> Wanted:
+def _wanted(connection: Connection, asked: Question, calendar: Calendar | None) -> Wanted:
     list_id = None
     if asked.list_name is not None:
         list_id = int(people.find_list(connection, asked.list_name).id)
@@ -81,6 +86,11 @@ def _wanted(connection: Connection, asked: Question) -> Wanted:
                 f"There is no field “{name}”.",
                 hint=f"There are: {', '.join(known)}." if known else "There are none yet.",
             )
+    rule = None
+    if asked.segment is not None:
+        if calendar is None:
+            raise TypeError("a segment needs a calendar")
+        rule = segments.read(connection, asked.segment, calendar)
     return Wanted(
         list_id=list_id,
         status=asked.status,
@@ -89,6 +99,7 @@ def _wanted(connection: Connection, asked: Question) -> Wanted:
         words=asked.text or None,
         since=asked.since,
         suppressed=asked.suppressed,
+        segment=rule,
         order=asked.order,
         descending=asked.descending,
         limit=asked.limit,

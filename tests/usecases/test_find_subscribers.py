@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from mailer.contacts.rule_time import Calendar
 from mailer.errors import InputError, NotFoundError
 from mailer.model.words import PersonOrder, SubscriptionStatus
 from mailer.store.database import Database
 from mailer.usecases.add_list import add_list
+from mailer.usecases.add_segment import add_segment
 from mailer.usecases.add_subscriber import add_subscriber
 from mailer.usecases.find_subscribers import Question, count_subscribers, find_subscribers
 from mailer.usecases.suppress_address import suppress_address
@@ -18,6 +20,8 @@ from mailer.usecases.tag_subscriber import tag_subscriber
 from mailer.usecases.unsubscribe_subscriber import unsubscribe_subscriber
 from tests.builders import make_subscriber
 from tests.fakes import FakeClock
+
+CALENDAR = Calendar(datetime(2026, 11, 24, 9, tzinfo=UTC))
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +44,10 @@ def crowd(db: Database, clock: FakeClock) -> None:
 
 def found(db: Database, **asked: Any) -> list[str]:
     question = Question(**asked)
-    names = [each.address.split("@")[0] for each in find_subscribers(db=db, question=question)]
-    assert count_subscribers(question, db=db) == len(names) or question.limit is not None
+    people = find_subscribers(db=db, question=question, calendar=CALENDAR)
+    names = [each.address.split("@")[0] for each in people]
+    total = count_subscribers(question, db=db, calendar=CALENDAR)
+    assert total == len(names) or question.limit is not None
     return names
 
 
@@ -66,6 +72,17 @@ def test_each_filter_narrows(db: Database, clock: FakeClock) -> None:
     assert found(db, suppressed=True, list_name="news") == ["anna"]
     assert found(db, suppressed=False, list_name="news") == ["ben", "cleo"]
     assert found(db, suppressed=True) == []
+
+
+def test_finds_whom_a_segment_means(db: Database, clock: FakeClock) -> None:
+    rule = 'city in ("Geneva", "Genève") and not tag("vip")'
+    add_segment("lakeside", rule, db=db, calendar=CALENDAR)
+
+    assert found(db, segment="lakeside") == ["dora", "cleo"]
+    assert found(db, segment="lakeside", list_name="news") == ["cleo"]
+    assert found(db, segment="lakeside", limit=1, offset=1) == ["cleo"]
+    with pytest.raises(NotFoundError, match="There is no segment “lake”"):
+        found(db, segment="lake")
 
 
 def test_kinds_of_values(db: Database) -> None:
