@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def print_person(person: ShownSubscriber) -> None:
-    screen.say(person.address)
+    read_as = f"  ({person.shown})" if person.shown != person.address else ""
+    screen.say(person.address + read_as)
     if person.suppressed:
         screen.say(f"  suppressed: {person.suppressed_because}")
     for name, reason in person.suppressed_on.items():

@@ -21,7 +21,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,13 +34,18 @@ from mailer.store import people_postgresql, people_sqlite
 from mailer.store.batches import taken_over
 from mailer.store.database import Database, one
 from mailer.store.differences import DIFFERENCES, Difference, difference
-from mailer.store.doubles import Folded, fold_doubles
+from mailer.store.doubles import EXAMPLES, Folded, fold_doubles
 from mailer.store.people import hasher
 from mailer.store.trouble import translated
 
 FIRST_SLICE, SMALLEST, LARGEST = 2_000, 500, 20_000  # people
 NO_LIST = -1  # counts people for a list that is not there yet
 NEW_WORDING = -1  # counts people for a wording that is not there yet
+
+_RESPELT = text(
+    "SELECT a.address, p.address FROM slice s JOIN arrival a ON a.n = s.n"
+    " JOIN subscriber p ON p.id = s.subscriber_id WHERE s.respelt = 1 ORDER BY s.n LIMIT :most"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Arrivals:
             self._hash = hasher(connection)
         dialect.prepare(connection)
         self._statements = _statements(dialect)
+        self.respelt = Folded()  # people on file whose address the file spells otherwise
 
     def load(self, rows: Sequence[Arrival]) -> None:
         """Stages rows, in the order of the file."""
@@ -172,7 +178,15 @@ class Arrivals:
         )
 
     def _fates(self) -> Fates:
-        rows = self._connection.execute(text("SELECT fate, count(*) FROM slice GROUP BY fate"))
+        rows = self._connection.execute(
+            text("SELECT fate, count(*), sum(respelt) FROM slice GROUP BY fate")
+        ).all()
+        respelt = sum(row[2] for row in rows)
+        if respelt and len(self.respelt.examples) < EXAMPLES:
+            found = self._connection.execute(_RESPELT, {"most": EXAMPLES})
+            told = (*self.respelt.examples, *(f"{row[0]} as {row[1]}" for row in found))
+            self.respelt = replace(self.respelt, examples=told[:EXAMPLES])
+        self.respelt = replace(self.respelt, variants=self.respelt.variants + respelt)
         return Fates(**{row[0]: row[1] for row in rows})
 
     def _write_slice(self, entry: Entry, first: int, last: int) -> Fates:
@@ -247,11 +261,13 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
     def reading(subscriber_id: str) -> str:
         return (
             "INSERT INTO slice (n, subscriber_id, is_new, fate, changed, lowered, agrees, repeats,"
-            f" rank, ceiling) SELECT n, {subscriber_id}, is_new,"
+            f" rank, ceiling, respelt) SELECT n, {subscriber_id}, is_new,"
             "  CASE WHEN suppressed THEN 'suppressed'"
             "  WHEN joins THEN 'added' WHEN changed OR lowered OR agrees THEN 'updated'"
-            "  ELSE 'unchanged' END, changed, lowered, agrees, repeats, rank, ceiling"
+            "  ELSE 'unchanged' END, changed, lowered, agrees, repeats, rank, ceiling,"
+            " CASE WHEN respelt THEN 1 ELSE 0 END"
             " FROM (SELECT a.n, a.rank, a.ceiling, p.id, p.id IS NULL AS is_new,"
+            "  p.address <> a.address AS respelt,"
             "  (x.hash IS NOT NULL OR y.hash IS NOT NULL) AS suppressed, u.status IS NULL AS joins,"
             f" (p.id IS NOT NULL AND ({dialect.FIELDS_CHANGE} OR {dialect.LANGUAGE_CHANGES}))"
             "   AS changed,"

@@ -44,7 +44,7 @@ def prepare(connection: Connection) -> None:
         connection.exec_driver_sql(
             "CREATE TEMP TABLE slice (n bigint PRIMARY KEY, subscriber_id bigint, is_new boolean,"
             " fate text, changed boolean, lowered boolean, agrees boolean, repeats boolean,"
-            " rank integer, ceiling integer)"
+            " rank integer, ceiling integer, respelt integer)"
         )
 
 

@@ -49,7 +49,7 @@ def prepare(connection: Connection) -> None:
         connection.exec_driver_sql(
             "CREATE TEMP TABLE slice (n INTEGER PRIMARY KEY, subscriber_id INTEGER,"
             " is_new INTEGER, fate TEXT, changed INTEGER, lowered INTEGER, agrees INTEGER,"
-            " repeats INTEGER, rank INTEGER, ceiling INTEGER)"
+            " repeats INTEGER, rank INTEGER, ceiling INTEGER, respelt INTEGER)"
         )
 
 

@@ -13,6 +13,8 @@ SLICE = 5_000  # rows in one write transaction
 _AT = bindparam("moment", type_=UTCDateTime())
 _OVER = "campaign_id IN (SELECT id FROM campaign WHERE state IN ('finished', 'cancelled'))"
 _TRACED = "(ip IS NOT NULL OR user_agent IS NOT NULL) AND at < :moment"
+# What an undo of so old an import would need: acts since then may have left no event.
+_FORGOTTEN = "batch_id IN (SELECT id FROM batch WHERE started_at < :moment)"
 
 # What each rule counts, and what a slice of it does. ``:ms`` is the same instant for the ledger.
 _COUNTS: Mapping[str, str] = {
@@ -26,8 +28,9 @@ _COUNTS: Mapping[str, str] = {
         f" AND d.position = s.position WHERE d.at < :ms AND d.{_OVER}"
     ),
     "events": (
-        "SELECT count(*) FROM event WHERE at < :moment"
-        " AND kind IN ('changed', 'agreed', 'tagged', 'untagged')"
+        "SELECT (SELECT count(*) FROM event WHERE at < :moment"
+        " AND kind IN ('changed', 'agreed', 'tagged', 'untagged'))"
+        f" + (SELECT count(*) FROM batch_change WHERE {_FORGOTTEN})"
     ),
 }
 _SLICES: Mapping[str, tuple[str, ...]] = {
@@ -45,7 +48,9 @@ _SLICES: Mapping[str, tuple[str, ...]] = {
         " FROM snapshot s JOIN delivery d ON d.campaign_id = s.campaign_id"
         f" AND d.position = s.position WHERE d.at < :ms AND d.{_OVER} LIMIT {SLICE})",
     ),
-    "events": (
+    "events": (  # the records first: an undo must not take an act for none
+        "DELETE FROM batch_change WHERE (batch_id, subscriber_id) IN (SELECT batch_id,"
+        f" subscriber_id FROM batch_change WHERE {_FORGOTTEN} LIMIT {SLICE})",
         "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < :moment"
         f" AND kind IN ('changed', 'agreed', 'tagged', 'untagged') LIMIT {SLICE})",
     ),

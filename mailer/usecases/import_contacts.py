@@ -302,7 +302,7 @@ def _count(
         wording = people.find_wording(connection, order.consent) if order.consent else None
     wording_id = (wording or NEW_WORDING) if order.consent else None
     fates = staged.count(list_id, wording_id, tell)
-    return _report(order, tally, fates, batch=None, rejects_file=None)
+    return _report(order, tally, fates, staged.respelt, batch=None, rejects_file=None)
 
 
 def _write(
@@ -338,6 +338,7 @@ def _write(
         order,
         tally,
         Fates(batch.added, batch.updated, batch.unchanged, batch.suppressed),
+        staged.respelt,
         batch=begun.id,
         rejects_file=rejects_file,
         warnings=_warned(half_done, begun),
@@ -378,14 +379,18 @@ def _begin(
     return entry, begun
 
 
-def _variants(folded: Folded) -> tuple[str, ...]:
-    if not folded.variants:
-        return ()
-    shown = ", ".join(folded.examples)
-    return (
-        f"{folded.variants:,} rows spell an address that is there already with other capitals, and"
-        f" were taken as the same person: {shown}.",
-    )
+def _spellings(folded: Folded, respelt: Folded) -> Iterator[str]:
+    """Warnings of addresses that differ in capitals alone, in the file and from who is known."""
+    if folded.variants:
+        yield (
+            f"{folded.variants:,} rows spell an address that is there already with other capitals,"
+            f" and were taken as the same person: {', '.join(folded.examples)}."
+        )
+    if respelt.variants:
+        yield (
+            f"{respelt.variants:,} people are known with other capitals and keep that spelling:"
+            f" {', '.join(respelt.examples)}."
+        )
 
 
 def _warned(half_done: Sequence[batches.HalfDone], begun: batches.Begun) -> tuple[str, ...]:
@@ -401,6 +406,7 @@ def _report(
     order: _Order,
     tally: _Tally,
     fates: Fates,
+    respelt: Folded,
     *,
     batch: int | None,
     rejects_file: str | None,
@@ -428,5 +434,5 @@ def _report(
         form=source.form,
         delimiter=None if delimiter is None else DELIMITER_NAMES.get(delimiter, delimiter),
         encoding=source.encoding,
-        warnings=(*source.warnings, *_variants(tally.folded), *warnings),
+        warnings=(*source.warnings, *_spellings(tally.folded, respelt), *warnings),
     )

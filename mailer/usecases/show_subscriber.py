@@ -29,6 +29,7 @@ class ShownSubscriber:
     tags: Sequence[str] = ()
     tracking: TrackingAnswer = TrackingAnswer.unknown
     frequency: Frequency = Frequency.every
+    shown: str = ""  # the address with its domain as people read it: an IDN's U-labels
 
 
 def show_subscriber(address: str, *, db: Database) -> ShownSubscriber:
@@ -49,7 +50,15 @@ def show_subscriber(address: str, *, db: Database) -> ShownSubscriber:
         row = people.find_subscriber(connection, address)
         if row is None and blocks:
             return ShownSubscriber(
-                parsed.address, None, (), {}, (), because is not None, because, on_lists
+                parsed.address,
+                None,
+                (),
+                {},
+                (),
+                because is not None,
+                because,
+                on_lists,
+                shown=parsed.shown,
             )
         row = people.require_subscriber(connection, address)
         return ShownSubscriber(
@@ -64,4 +73,5 @@ def show_subscriber(address: str, *, db: Database) -> ShownSubscriber:
             tags=tags.tags_of(connection, row.id),
             tracking=evidence.tracking_answer(connection, row.id),
             frequency=Frequency.of(row.fewer_days),
+            shown=parse_address(row.address).shown,
         )

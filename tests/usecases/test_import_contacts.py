@@ -164,6 +164,21 @@ def test_rows_of_one_address_are_folded(db: Database, clock: FakeClock) -> None:
     assert [each.status for each in ann.lists] == ["pending"]
 
 
+def test_other_capitals_of_somebody_known_are_told(db: Database, clock: FakeClock) -> None:
+    import_text(db, clock, "email\nAnn.Lee@x.org\nbob@x.org\n")
+
+    dry = import_text(db, clock, "email\nann.lee@x.org\nBOB@X.org\nbob@x.org\n", dry_run=True)
+    done = import_text(db, clock, "email\nann.lee@x.org\nbob@x.org\n")
+    same = import_text(db, clock, "email\nAnn.Lee@X.ORG\nbob@x.org\n")
+
+    told = "people are known with other capitals and keep that spelling: ann.lee@x.org as"
+    assert any(told in warning for warning in dry.warnings)
+    assert done.warnings == (f"1 {told} Ann.Lee@x.org.",)
+    assert same.warnings == ()
+    assert counts(done) == (0, 0, 2, 0, 0, 0)
+    assert show_subscriber("ann.lee@x.org", db=db).address == "Ann.Lee@x.org"
+
+
 def test_a_long_run_of_one_address_is_folded(
     db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

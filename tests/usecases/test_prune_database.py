@@ -7,9 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from mailer.adapters.leftovers import Leftovers
+from mailer.errors import InputError
 from mailer.model.words import RetentionRule, SubscriptionStatus
 from mailer.settings import retention
 from mailer.store import evidence, people
@@ -17,13 +19,16 @@ from mailer.store.database import Database
 from mailer.usecases.add_list import add_list
 from mailer.usecases.add_subscriber import add_subscriber
 from mailer.usecases.check_suppression import check_suppression
+from mailer.usecases.edit_subscriber import SubscriberChanges, edit_subscriber
 from mailer.usecases.find_subscribers import find_subscribers
 from mailer.usecases.prune_database import prune_database
 from mailer.usecases.tag_subscriber import tag_subscriber
+from mailer.usecases.undo_import import undo_import
 from mailer.usecases.unsubscribe_subscriber import unsubscribe_subscriber
 from tests.builders import dump
 from tests.fakes import FakeClock
 from tests.sending import plan_for
+from tests.usecases.test_import_contacts import import_text
 
 EVERYTHING = dict.fromkeys(RetentionRule, 30)
 
@@ -90,6 +95,32 @@ def test_each_rule_by_its_age(db: Database, clock: FakeClock, tmp_path: Path) ->
     after = dump(db)
     assert len(after["consent"]) == len(before["consent"]) - 2  # Ben's and Carl's
     assert "203.0.113.7" not in str(after)
+
+
+def test_an_undo_does_not_forget_an_act_whose_event_went(
+    db: Database, clock: FakeClock, tmp_path: Path
+) -> None:
+    """What an import recorded goes with the events since: it can't be undone any more."""
+    import_text(db, clock, "email,first_name\nanna@x.org,Anna\n", keep_columns=True)
+    import_text(db, clock, "email,first_name\nanna@x.org,Ann\n", keep_columns=True)
+    edit_subscriber(
+        "anna@x.org", SubscriberChanges(fields={"first_name": "Annie"}), db=db, clock=clock
+    )
+    clock.advance(timedelta(days=31))
+    import_text(db, clock, "email,first_name\nben@x.org,Ben\n", keep_columns=True)
+
+    ages: dict[RetentionRule, int | None] = {RetentionRule.events: 30}
+    ports: Any = {"db": db, "clock": clock, "leftovers": Leftovers(tmp_path)}
+    dry = prune_database(ages, **ports, dry_run=True)
+    done = prune_database(ages, **ports)
+
+    assert done.rules == dry.rules
+    for batch in (1, 2):
+        with pytest.raises(InputError, match="not on record any more"):
+            undo_import(batch, db=db, clock=clock)
+    assert undo_import(3, db=db, clock=clock).undone == 1
+    [anna] = find_subscribers(db=db)
+    assert anna.fields == {"first_name": "Annie"}
 
 
 def test_ages_are_read_over_the_defaults() -> None:
