@@ -129,7 +129,7 @@ def _plain_fields(
     many = len(positions)
 
     def plainly(cells: Sequence[str]) -> str:
-        text = template % pick(cells)[:many]
+        text: str = template % pick(cells)[:many]
         if (
             text.isprintable()
             and text.count('"') == quotes
