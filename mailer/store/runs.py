@@ -33,6 +33,7 @@ from mailer.store.processes import is_gone
 from mailer.store.recorder import Mark, Recorder, Seen
 
 LEASE_MS = 120_000
+_FORGOTTEN_AT_ONCE = 8_000  # snapshots in one write transaction: some 20 ms
 _S = DeliveryState
 
 # Turns the answer that a recorder holds into what the ledger would have got.
@@ -168,17 +169,38 @@ def end(
             if left_to_try(connection, campaign_id) == 0:
                 state = CampaignState.finished
             move_campaign(connection, campaign_id, state, now=now)
-    with db.write() as connection:
-        connection.execute(
-            text(
-                "DELETE FROM snapshot WHERE campaign_id = :campaign AND position IN ("
-                " SELECT position FROM delivery WHERE campaign_id = :campaign"
-                " AND state IN ('accepted', 'skipped'))"
-            ),
-            {"campaign": campaign_id},
-        )
-        sweep(connection, campaign_id)
+    _forget(db, campaign_id)
     return state
+
+
+def _forget(db: Database, campaign_id: int) -> None:
+    """Takes away what the mail said about people whose row is final.
+
+    In slices: a million at once would keep an unsubscribe waiting.
+    """
+    with db.read() as connection:
+        last = connection.execute(
+            text("SELECT max(position) FROM snapshot WHERE campaign_id = :campaign"),
+            {"campaign": campaign_id},
+        ).scalar()
+    for first in range(1, int(last or 0) + 1, _FORGOTTEN_AT_ONCE):
+        with db.write() as connection:
+            connection.execute(
+                text(
+                    "DELETE FROM snapshot WHERE campaign_id = :campaign"
+                    " AND position BETWEEN :first AND :last AND position IN ("
+                    " SELECT position FROM delivery WHERE campaign_id = :campaign"
+                    " AND position BETWEEN :first AND :last"
+                    " AND state IN ('accepted', 'skipped'))"
+                ),
+                {
+                    "campaign": campaign_id,
+                    "first": first,
+                    "last": first + _FORGOTTEN_AT_ONCE - 1,
+                },
+            )
+    with db.write() as connection:
+        sweep(connection, campaign_id)
 
 
 def left_to_try(connection: Connection, campaign_id: int) -> int:

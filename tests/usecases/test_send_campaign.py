@@ -71,9 +71,10 @@ def test_everybody_gets_one_letter_with_all_bulk_headers(db: Database, tmp_path:
 
 
 def test_what_was_said_about_a_person_goes_when_the_row_is_final(
-    db: Database, tmp_path: Path
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campaign_id = plan_letters(db, 3)
+    monkeypatch.setattr(runs, "_FORGOTTEN_AT_ONCE", 2)  # so that there are several slices
+    campaign_id = plan_letters(db, 5)
     with Inbox() as inbox:
         send(db, campaign_id, tmp_path, inbox.port)
 
