@@ -102,7 +102,6 @@ async def send_campaign(
             row.id: CompiledMessage.load(row.compiled)
             for row in campaigns.variants(connection, campaign.id)
         }
-        lanes = lanes_of(connection, campaign.id)
     schedule = Schedule(retry_after, clock)
     runs.recover_issue(db, campaign.issue, folder=folder, now=clock.now(), judge=schedule.judge)
     begun = runs.begin(
@@ -117,6 +116,8 @@ async def send_campaign(
         only_from=only_from,
     )
     _decide_unknown(db, campaign, clock)
+    with db.read() as connection:  # as the run's beginning has left them
+        lanes = lanes_of(connection, campaign.id)
     settled = False
     letters = Letters(campaign, compiled, keys, signer)
     ahead = RenderAhead(letters.render, pace.signing_threads) if signer else None

@@ -253,3 +253,20 @@ def test_two_plans_at_one_moment_get_a_name_each(
         slugs = connection.execute(text("SELECT slug FROM campaign ORDER BY slug")).scalars()
         assert list(slugs) == ["edition", "edition-2"]
     assert len(numbers) == 2
+
+
+def test_a_rest_made_long_by_a_clock_set_back_is_cut_short_at_once(
+    db: Database, campaign: int, tmp_path: Path
+) -> None:
+    """Not only for the next run: this one may last for hours."""
+    year = datetime.now(UTC) + timedelta(days=365)
+    with db.write() as connection:
+        connection.execute(
+            text("UPDATE lane SET resume_at = :year WHERE name = 'gmail'"),
+            {"year": int(year.timestamp() * 1000)},
+        )
+    told: list[int | None] = []
+    with Inbox() as inbox:
+        send(db, campaign, tmp_path, inbox.port, progress=lambda _, due: told.append(due))
+
+    assert (told[-1] or 0) / 1000 - datetime.now(UTC).timestamp() == pytest.approx(7200, abs=30)
