@@ -116,12 +116,12 @@ async def send_campaign(
         only_from=only_from,
     )
     _decide_unknown(db, campaign, clock)
-    with db.read() as connection:  # as the run's beginning has left them
-        lanes = lanes_of(connection, campaign.id)
     settled = False
     letters = Letters(campaign, compiled, keys, signer)
     ahead = RenderAhead(letters.render, pace.signing_threads) if signer else None
     try:
+        with db.read() as connection:  # as the run's beginning has left them
+            lanes = lanes_of(connection, campaign.id)
         dispatch = Dispatch(
             ledger=Ledger(
                 campaign.id, campaign.list_id, begun.run_id, db.dialect, expires_after * 1000
