@@ -1,92 +1,43 @@
-"""Moves the author's own CSS rules into ``style`` attributes.
+"""Moves the author's own CSS rules into ``style`` attributes with premailer.
 
-MJML has already inlined its own rules. What it wrote stays as it is, to the letter, and stands
-behind ours, so that a declaration of MJML's goes before a rule of the author's.
-
-The style sheet was checked before (``css.py``): no at-rules, no comma inside of a selector. Its
-rules are looked for by tag and class, in one pass over the document for all of them; cssselect and
-an XPath do it for what is more than tags, classes and descendants.
+MJML has already inlined its own rules, so premailer is kept off everything that MJML wrote:
+its defaults would overwrite the widths that Outlook needs and delete ``!important``.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import count
 
-import cssselect
+import cssutils
 from lxml import etree
+from premailer import Premailer
 
+# premailer has every inline style validated and ignores the answer. With nothing to hold them
+# against, cssutils spares 70 ms of compiling patterns; we are its only user in this process.
+cssutils.profile.removeProfile(all=True)
 DOCTYPE = "<!doctype html>"
 MARK = "/*author*/"  # begins the one style sheet whose rules are inlined
+_OPTIONS = {
+    "keep_style_tags": True,
+    "strip_important": False,
+    "remove_classes": False,
+    "allow_network": False,
+    "allow_loading_external_files": False,
+    "disable_validation": True,
+    "cssutils_logging_level": logging.CRITICAL,
+    "disable_link_rewrites": True,
+    "disable_basic_attributes": ["width", "height", "align", "valign", "bgcolor"],
+    "align_floating_images": False,
+}
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-_TEXTS = r""""[^"]*"|'[^']*'"""
-_RULE = re.compile(rf"((?:[^{{}}\"']|{_TEXTS})*)\{{((?:[^{{}}\"']|{_TEXTS})*)\}}")
-_DECLARATION = re.compile(
-    rf"([A-Za-z-][\w-]*)\s*:((?:[^;\"'()]|{_TEXTS}|\((?:[^\"'()]|{_TEXTS})*\))*)(?:;|\Z)"
-)
-_IMPORTANT = re.compile(r"\s*!\s*important\s*\Z", re.IGNORECASE)
+_RULE = re.compile(r"([^{}]*)\{[^{}]*\}")
+_STRING = re.compile(r""""[^"{},\n]*"|'[^'{},\n]*'""")
+_NOT_FLAT = re.compile(r"""[@\\"']""")
+_BRACKETS = re.compile(r"\[[^\]]*\]|#[\w-]+")
+_NAME = re.compile(r"(\.?)([A-Za-z_][\w-]*)")
 # A selector with a state, such as `a:hover {`, can't be inlined: its style sheet stays.
 _STAYS = re.compile(r":(?![^{}]*[;}])")
-_SIMPLE = re.compile(r"(?=[\w.*])(\*|[A-Za-z][\w-]*)?((?:\.[A-Za-z_-][\w-]*)*)\Z")
-
-Declarations = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One step of a simple selector: a tag, if it names one, and classes."""
-
-    tag: str | None
-    classes: frozenset[str]
-
-
-@dataclass(slots=True)
-class Page:
-    """The elements of a document by tag and by class, in the order of the document."""
-
-    root: etree._Element
-    tags: dict[str, list[etree._Element]]
-    classes: dict[str, list[etree._Element]]
-    every: list[etree._Element]
-
-    @classmethod
-    def of(cls, root: etree._Element) -> Page:
-        """Walks through a document once."""
-        page = cls(root, defaultdict(list), defaultdict(list), [])
-        for element in root.iter(etree.Element):
-            page.every.append(element)
-            page.tags[str(element.tag)].append(element)
-            for name in set((element.get("class") or "").split()):
-                page.classes[name].append(element)
-        return page
-
-    def matching(self, selector: str) -> Iterable[etree._Element]:
-        """The elements that a selector means."""
-        parts = _parts(selector)
-        if parts is None:
-            return _xpath(selector)(self.root)  # type: ignore[no-any-return]  # a list of elements
-        if any(not self._candidates(part) for part in parts):
-            return []  # most rules are for blocks that this issue does not use
-        first, *below = parts
-        found = [each for each in self._candidates(first) if _is(each, first)]
-        for part in below:
-            inside = (
-                each
-                for above in found
-                for each in above.iterdescendants(part.tag or etree.Element)
-                if not part.classes or _is(each, part)
-            )
-            found = list(dict.fromkeys(inside))
-        return found
-
-    def _candidates(self, part: Part) -> list[etree._Element]:
-        if part.classes:
-            return min((self.classes.get(name, []) for name in part.classes), key=len)
-        return self.every if part.tag is None else self.tags.get(part.tag, [])
 
 
 def parse(html: str) -> etree._Element:
@@ -101,112 +52,50 @@ def serialise(root: etree._Element) -> str:
 
 def inline_styles(root: etree._Element) -> None:
     """Inlines the style sheet that begins with ``MARK``; all else stays as MJML wrote it."""
-    sheets = (each for each in root.iter("style") if (each.text or "").lstrip().startswith(MARK))
-    own = next(sheets, None)
+    own = None
+    for style in root.iter("style"):
+        if (style.text or "").lstrip().startswith(MARK):
+            own = style
+        elif style.get("media") is None:  # premailer skips those, and would leave the marker
+            style.set("data-premailer", "ignore")
     if own is None:
         return
     whole = (own.text or "").replace(MARK, "", 1).strip()
-    page = Page.of(root)
-    meant: dict[etree._Element, dict[str, str]] = {}
-    for selector, declarations in rules_of(whole):
-        for element in page.matching(selector):
-            style = meant.setdefault(element, {})
-            for name, value in declarations.items():
-                style.pop(name, None)  # the later one stands behind, where it counts
-                style[name] = value
-    written: dict[tuple[object, ...], str] = {}
-    for element, style in meant.items():
-        before = element.get("style") or ""
-        key = (before, *style.items())
-        if key not in written:
-            written[key] = _merged(style, before)
-        if written[key]:
-            element.set("style", written[key])
+    own.text = rules_that_may_match(whole, root)
+    if own.text:
+        Premailer(root, **_OPTIONS).transform()
     own.text = whole
+    for style in root.iter("style"):
+        style.attrib.pop("data-premailer", None)
     if not _STAYS.search(whole):
         parent = own.getparent()
         if parent is not None:
             parent.remove(own)
 
 
-def rules_of(css: str) -> list[tuple[str, Declarations]]:
-    """Returns selectors and what they say, the weakest first; those with a state are left out.
+def rules_that_may_match(css: str, root: etree._Element) -> str:
+    """Returns a style sheet without the rules that name a tag or a class that is not there.
 
-    Of rules that weigh the same the later wins (CSS Cascading 4, section 6.4.3). What is
-    ``!important`` weighs more than all that is not.
+    An issue uses a few of its layout's blocks, and premailer parses and looks for every rule. What
+    is not plainly flat (an at-rule, a string, an escape) is returned as it is.
     """
-    order = count()
-    rules: list[tuple[tuple[int, tuple[int, int, int], int], str, Declarations]] = []
-    for selectors, body in _RULE.findall(_COMMENT.sub(" ", css)):
-        told = dict(declarations_of(body))
-        loud = {name: value for name, value in told.items() if _IMPORTANT.search(value)}
-        calm = {name: value for name, value in told.items() if name not in loud}
-        for selector in map(str.strip, selectors.split(",")):
-            if not selector or _has_state(selector):
-                continue
-            weight = _weight(selector)
-            for important, declarations in enumerate((calm, loud)):
-                if weight is not None and declarations:
-                    rules.append(((important, weight, next(order)), selector, declarations))
-    rules.sort(key=lambda rule: rule[0])
-    return [(selector, declarations) for _, selector, declarations in rules]
+    bare = _COMMENT.sub(" ", css)
+    if _NOT_FLAT.search(_STRING.sub("", bare)):
+        return css
+    tags: set[str] = set()
+    classes: set[str] = set()
+    for element in root.iter(etree.Element):
+        tags.add(str(element.tag))
+        classes.update((element.get("class") or "").split())
+    return "\n".join(
+        rule.group().strip()
+        for rule in _RULE.finditer(bare)
+        if any(_may_match(selector, tags, classes) for selector in rule.group(1).split(","))
+    )
 
 
-def declarations_of(style: str) -> Iterator[tuple[str, str]]:
-    """Returns the names, in small letters, and values of a style; the last of a name wins."""
-    found: dict[str, str] = {}
-    for name, value in _DECLARATION.findall(style):
-        shown = " ".join(value.split())
-        if shown:
-            name = name if name.startswith("--") else name.lower()
-            found.pop(name, None)
-            found[name] = _IMPORTANT.sub(" !important", shown)
-    yield from found.items()
-
-
-def _merged(style: Declarations, before: str) -> str:
-    """Puts ours before what stands there already, without what that says anyway."""
-    said = {name.lower() for name, _ in _DECLARATION.findall(before)}
-    ours = [f"{name}:{value}" for name, value in style.items() if name not in said]
-    return "; ".join([*ours, before.strip()] if before.strip() else ours)
-
-
-def _has_state(selector: str) -> bool:
-    return ":" in re.sub(_TEXTS, "", selector)
-
-
-@lru_cache(maxsize=1000)
-def _parts(selector: str) -> tuple[Part, ...] | None:
-    """Reads a selector of tags, classes and descendants; None when there is more to it."""
-    parts = []
-    for step in selector.split():
-        found = _SIMPLE.match(step)
-        if found is None:
-            return None
-        tag = (found[1] or "*").lower()
-        parts.append(Part(None if tag == "*" else tag, frozenset(found[2].split(".")[1:])))
-    return tuple(parts)
-
-
-@lru_cache(maxsize=1000)
-def _weight(selector: str) -> tuple[int, int, int] | None:
-    """A selector's specificity (Selectors 4, section 17); None when it can't be read."""
-    parts = _parts(selector)
-    if parts is not None:
-        classes = sum(len(part.classes) for part in parts)
-        return 0, classes, sum(part.tag is not None for part in parts)
-    try:
-        return cssselect.parse(selector)[0].specificity()
-    except cssselect.SelectorError:
-        return None
-
-
-@lru_cache(maxsize=1000)
-def _xpath(selector: str) -> etree.XPath:
-    return etree.XPath(cssselect.HTMLTranslator().css_to_xpath(selector))
-
-
-def _is(element: etree._Element, part: Part) -> bool:
-    if part.tag is not None and element.tag != part.tag:
-        return False
-    return not part.classes or part.classes.issubset((element.get("class") or "").split())
+def _may_match(selector: str, tags: set[str], classes: set[str]) -> bool:
+    simple = _BRACKETS.sub("", selector.strip().partition(":")[0])
+    return all(
+        name in classes if sign else name.lower() in tags for sign, name in _NAME.findall(simple)
+    )

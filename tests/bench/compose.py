@@ -49,7 +49,7 @@ STAGES = {
     "check the MJML": "compose.inspect",
     "MJML engine": "compose.run_engine",
     "parse the HTML": "compose.parse",
-    "inline the rules": "compose.inline_styles",
+    "inline (premailer)": "compose.inline_styles",
     "serialise": "compose.serialise",
     "web version": "compose.web_version",
     "text part": "compose._Renderer._text",

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 
-import cssutils
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from premailer import Premailer
 
+from mailer.compose import inline
 from mailer.compose.compose import Composed
 from mailer.compose.css import troubles_of
 from mailer.compose.inline import (
     DOCTYPE,
     MARK,
-    declarations_of,
     inline_styles,
     parse,
-    rules_of,
+    rules_that_may_match,
     serialise,
 )
 from mailer.compose.layout import Layout
 from mailer.compose.mjml import run_engine
 from mailer.errors import Fault
 
-cssutils.profile.removeProfile(all=True)  # it would leave out values that it does not know
 CSS = "p { margin: 0 0 9px; color: #c00 !important; } td { width: 77px; text-align: right }"
 MEDIA = "@media (max-width: 480px) { p { color: red !important } } @font-face { font-family: x }"
 SENTINEL = "q1a2bn12z"
@@ -103,98 +99,40 @@ def test_the_sheet_goes_when_all_of_it_was_inlined_and_stays_when_not() -> None:
     assert "a:hover" in inlined(mail(css="a:hover { color: red }"))
 
 
-# premailer writes the engine's own styles anew, so this page is plain. It weighs an attribute as
-# nothing and leaves `*` out, so they are not among the selectors.
-BODY = """<body><div class="ink"><div title="t"><p id="a" class="ink x" style="color: #00c">a
-<a href="#">b</a></p><ul class="x y"><li><a>c</a></li></ul></div></div><table><tr><td class="x">d
-<td style="font-family:Georgia; margin:3px"><h1 class="title"><a>e</a></h1><ul><li>f</ul></table>"""
 SELECTORS = (
-    "p", "td.x", ".ink > div", ".ink.nope", "p, .nope", "#a .nope", "#a",
-    "ul li", "article p", "a:hover", ".nope:hover", "p + ul", "h1.title a",
+    "p", "P", "td.x", ".ink > div", ".ink.nope", "p, .nope", "#a .nope", "#a", "[title]",
+    "ul li", "article p", "a:hover", ".nope:hover", "*", "p + ul", "h1.title a",
 )  # fmt: skip
 
 
-def styles_of(root: etree._Element) -> list[tuple[str, dict[str, str]]]:
-    """Each element with what its style says; premailer writes blanks and quotes anew."""
-    return [
-        (
-            str(element.tag),
-            {
-                name: re.sub(r"""[\s"']""", "", value)
-                for name, value in declarations_of(element.get("style") or "")
-            },
-        )
-        for element in root.iter(etree.Element)
-        if element.tag != "style"
+@given(st.lists(st.sampled_from(SELECTORS), max_size=6, unique=True))
+@settings(max_examples=40)
+def test_leaving_rules_out_changes_nothing(selectors: list[str]) -> None:
+    css = "".join(f'{each} {{ font-family: "A{n}", b; }}\n' for n, each in enumerate(selectors))
+    html = mail(css=css).replace("<p ", '<p id="a" class="ink x" ')
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inline, "rules_that_may_match", lambda css, root: css)
+        whole = inlined(html)
+
+    assert inlined(html) == whole
+
+
+def test_rules_for_what_is_not_there_are_left_out() -> None:
+    root = parse('<p class="a">x</p>')
+    css = "p { a: b } .a { a: b } .b { a: b } p .b, ul { a: b } .b, p { a: 'x' } /* } */"
+
+    assert rules_that_may_match(css, root).split("\n") == [
+        "p { a: b }",
+        ".a { a: b }",
+        ".b, p { a: 'x' }",
     ]
+    assert rules_that_may_match("@media x { ul { a: b } }", root) == "@media x { ul { a: b } }"
+    assert rules_that_may_match("ul { a: '}' }", root) == "ul { a: '}' }"
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(SELECTORS),
-            st.sampled_from(("color", "Margin", "font-family")),
-            st.sampled_from(("red", "1px 2px", "'A;}', b", "url(a:b)", "x !important", "#00c")),
-        ),
-        max_size=8,
-    )
-)
-@settings(max_examples=60, deadline=None)
-def test_the_inliner_agrees_with_premailer(rules: list[tuple[str, str, str]]) -> None:
-    css = "\n".join(f"{selector} {{ {name}: {value}; }}" for selector, name, value in rules)
-    theirs, ours = (
-        parse(f"<html><head><style>{mark}{css}</style></head>{BODY}") for mark in ("", MARK)
-    )
-    Premailer(
-        theirs,
-        strip_important=False,
-        remove_classes=False,
-        keep_style_tags=True,
-        disable_validation=True,
-        disable_basic_attributes=["width", "height", "align", "valign", "bgcolor"],
-        align_floating_images=False,
-        cssutils_logging_level=logging.CRITICAL,
-    ).transform()
-    inline_styles(ours)
-
-    assert styles_of(ours) == styles_of(theirs)
-
-
-def test_the_heavier_rule_wins_then_the_later() -> None:
-    css = (
-        "[b] { x: 0 } p.a { x: 1 } p { x: 2 } p { x: 3 } a, .b { Y: 4 } a:hover { x: 5 } * { z: 6 }"
-    )
-
-    assert rules_of(css) == [
-        ("*", {"z": "6"}),
-        ("p", {"x": "2"}),
-        ("p", {"x": "3"}),
-        ("a", {"y": "4"}),
-        ("[b]", {"x": "0"}),
-        (".b", {"y": "4"}),
-        ("p.a", {"x": "1"}),
-    ]
-
-
-def test_a_tag_in_capitals_is_the_same_tag() -> None:
-    root = parse(f"<style>{MARK}P {{ x: y }}</style><p>")
-    inline_styles(root)
-
-    assert root.xpath("string(//p/@style)") == "x:y"
-
-
-def test_a_shorthand_that_comes_later_is_written_later() -> None:
-    root = parse(f'<style>{MARK}p {{ padding-left: 9px }} .a {{ padding: 0 }}</style><p class="a">')
-    inline_styles(root)
-
-    assert root.xpath("string(//p/@style)") == "padding-left:9px; padding:0"
-
-
-def test_what_the_engine_wrote_stays_to_the_letter() -> None:
-    root = parse(f"<style>{MARK}p {{ COLOR: red; margin: 0 }}</style><p style='color :#00C; ;x'>")
-    inline_styles(root)
-
-    assert root.xpath("string(//p/@style)") == "margin:0; color :#00C; ;x"
+def test_no_marker_is_left_behind() -> None:
+    assert "data-premailer" not in inlined(mail())
 
 
 def test_a_layout_without_rules_is_left_as_it_is() -> None:
