@@ -103,6 +103,8 @@ async def send_campaign(
             for row in campaigns.variants(connection, campaign.id)
         }
     schedule = Schedule(retry_after, clock)
+    letters = Letters(campaign, compiled, keys, signer)
+    ahead = RenderAhead(letters.render, pace.signing_threads) if signer else None
     runs.recover_issue(db, campaign.issue, folder=folder, now=clock.now(), judge=schedule.judge)
     begun = runs.begin(
         db,
@@ -115,11 +117,9 @@ async def send_campaign(
         first_delay=(retry_after[0] if hurry else max(retry_after) * 2) * 1000,
         only_from=only_from,
     )
-    _decide_unknown(db, campaign, clock)
     settled = False
-    letters = Letters(campaign, compiled, keys, signer)
-    ahead = RenderAhead(letters.render, pace.signing_threads) if signer else None
     try:
+        _decide_unknown(db, campaign, clock)
         with db.read() as connection:  # as the run's beginning has left them
             lanes = lanes_of(connection, campaign.id)
         dispatch = Dispatch(
