@@ -48,9 +48,8 @@ def _text(file: TextIO, format: str, columns: Sequence[str], rows: Iterable[Sequ
         if format == "csv":
             writer.writerow(row)
         else:
-            told = {
-                name: value for name, value in zip(columns, row, strict=True) if value is not None
-            }
+            # Each line names every column: an import finds the columns of a file in its lines.
+            told = dict(zip(columns, row, strict=True))
             file.write(json.dumps(told, ensure_ascii=False) + "\n")
         written += 1
     return written

@@ -312,7 +312,7 @@ def export_subscribers(
         screen.say(f"Wrote {out}: {written:,} people.")
     if found.suppressed:
         screen.note(f"{found.suppressed:,} suppressed people are left out.")
-    if out is not None and chosen != PeopleFormat.jsonl:
+    if out is not None:
         words = " ".join(("--keep-columns", *found.maps))
         screen.note(f"To read it back: mailer import {out} --list NAME {words}")
 

@@ -46,6 +46,7 @@ def arrivals(
     empty_clears: bool,
     types: FieldValues[str, FieldType] | None = None,
     dates: DateOrder | None = None,
+    guarded: bool = True,
 ) -> Callable[[Sequence[str]], Arrival]:
     """Makes the function that reads one row. It raises RowError with the reason for a reject.
 
@@ -54,6 +55,8 @@ def arrivals(
 
     ``status`` is what newcomers become. It lowers people who are on the list already only when it
     is a word of leaving: a file that says ``pending`` for newcomers does not un-confirm anybody.
+
+    ``guarded`` cells are a spreadsheet's, whose apostrophe before a formula is taken off.
     """
     default = STATUS_RANK[status]
     lowers = default if default >= LEAVING else 0
@@ -70,7 +73,7 @@ def arrivals(
         parts = []
         for name, position, as_json in names:
             value = cells[position].strip()
-            if value and value[0] == "'":
+            if guarded and value and value[0] == "'":
                 value = bare(value)
             if value:
                 try:
@@ -89,7 +92,7 @@ def arrivals(
         found = plain_address(cell)
         if found is None:
             try:
-                parsed = parse_address(clean_cell(bare(cell)))
+                parsed = parse_address(clean_cell(bare(cell) if guarded else cell))
             except AddressError as error:
                 raise RowError(str(error)) from None
             found = parsed.address, parsed.key

@@ -226,6 +226,7 @@ def _read(order: _Order, tally: _Tally, refused: Callable[[Rejected], None]) -> 
         empty_clears=order.empty_clears,
         types=order.types,
         dates=order.dates,
+        guarded=order.source.form != "jsonl",
     )
     see = tally.flags.see
     for row in order.source.rows:

@@ -30,7 +30,7 @@ from mailer.usecases.add_list import add_list
 from mailer.usecases.add_segment import add_segment
 from mailer.usecases.add_subscriber import add_subscriber
 from mailer.usecases.export_person import export_person
-from mailer.usecases.export_subscribers import export_subscribers
+from mailer.usecases.export_subscribers import FORMATS, export_subscribers
 from mailer.usecases.import_contacts import import_contacts
 from mailer.usecases.suppress_address import suppress_address
 from mailer.web.held_page import held_page
@@ -121,7 +121,7 @@ def read_back(db: Database, file: Path, maps: tuple[str, ...]) -> int:
     return report.rejected
 
 
-@pytest.mark.parametrize("format", ["csv", "xlsx"])
+@pytest.mark.parametrize("format", ["csv", "xlsx", "jsonl"])
 def test_import_of_an_export_is_the_same(
     format: str, sqlite_template: Path, tmp_path: Path
 ) -> None:
@@ -149,7 +149,7 @@ def test_import_into_the_same_database_changes_nothing(db: Database, tmp_path: P
         "ben@x.org": ("unsubscribed", None, {"note": "two\nlines"}),
     }
     fill(db, crowd)
-    for file in (tmp_path / "people.csv", tmp_path / "people.xlsx"):
+    for file in (tmp_path / f"people.{format}" for format in FORMATS):
         maps = exported(db, file)
 
         assert read_back(db, file, maps) == 0
@@ -178,7 +178,7 @@ def test_suppressed_people_and_other_people_are_left_out(
 
     assert (written, found.suppressed) == (1, 1)
     assert [json.loads(line) for line in file.read_text("utf-8").splitlines()] == [
-        {"email": "anna@x.org", "status": "active", "city": "Rome"}
+        {"email": "anna@x.org", "status": "active", "language": None, "city": "Rome"}
     ]
     with pytest.raises(NotFoundError):
         export_subscribers(db=db, calendar=CALENDAR, segment="nobody")
@@ -220,3 +220,16 @@ def test_everything_that_is_held_about_one_person(
     assert "Yes &amp; always" in page
     for word in ("<script", "http:", "https:", "src=", "href=", "url("):
         assert word not in page
+
+
+def test_a_json_line_names_fields_that_nobody_has(db: Database, tmp_path: Path) -> None:
+    crowd: People = {"'=anna@x.org": ("active", None, {"city": "'=1"})}
+    fill(db, crowd)
+    file = tmp_path / "people.jsonl"
+
+    maps = exported(db, file)
+
+    assert maps == ("--map vorname=vorname",)
+    assert json.loads(file.read_text("utf-8"))["vorname"] is None
+    assert read_back(db, file, maps) == 0
+    assert held(db) == crowd
