@@ -150,7 +150,7 @@ def test_a_full_disk_stops_the_copy_of_standard_input(monkeypatch: pytest.Monkey
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path, CONTENT.encode() + b"x@x.org,Bern\n" * 100)
+    path = written(tmp_path, CONTENT.encode() + b"x@x.org,Bern\n" * 200_000)  # many blocks
 
     with open_contacts(path) as table:
         first = next(table.rows)
