@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
+from pathlib import Path
 
 import pytest
 from email_validator import EmailNotValidError, validate_email
@@ -18,6 +20,12 @@ from mailer.contacts.address import (
     plain_address,
 )
 
+ROOT = Path(__file__).parents[2]
+EXAMPLES = [
+    re.sub(r"\\u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), line)
+    for line in (ROOT / "tests/samples/addresses.txt").read_text("utf-8").splitlines()
+    if line and not line.startswith("#")
+]
 ATOM = string.ascii_letters + string.digits + "!#$%&'*+-/=?^_`{|}~"
 local_parts = st.one_of(
     st.text(ATOM + ".", min_size=1, max_size=70),
@@ -195,3 +203,21 @@ def test_two_spellings_of_one_person_have_one_key() -> None:
 
     for one, other in pairs:
         assert parse_address(one).key == parse_address(other).key
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_examples_of_the_rfcs_beside_the_validator(line: str) -> None:
+    _, written, here, library, why = (part.strip() for part in line.split("|"))
+    try:
+        ours = parse_address(clean_cell(written)).address
+    except AddressError as error:
+        reason = here.removeprefix("refused: ")
+        ours = f"refused: {reason if reason in str(error) else error}"
+    try:
+        theirs = validate_email(written, strict=True, check_deliverability=False).normalized
+    except EmailNotValidError:
+        theirs = "refused"
+
+    assert (ours, theirs) == (here, library)
+    assert bool(why) is (ours.partition(":")[0] != theirs)
+    assert f"| {why} |" in (ROOT / "docs/importing.md").read_text("utf-8") or not why
