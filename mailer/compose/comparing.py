@@ -10,7 +10,8 @@ from difflib import SequenceMatcher
 from mailer.compose.directives import Block, Body, Part
 from mailer.compose.outline import Outline, label, read_outline
 
-_WORD = re.compile(r"\s+|[\w’'.\-]*\w|[^\w\s]")
+# The marks before a letter are bounded: a rule of dashes is not read to its end for each dash.
+_WORD = re.compile(r"\s+|(?:[’'.\-]{0,40}+\w)+|[^\w\s]")
 _FRONT_LINE = re.compile(r"([a-z_]+)[ \t]*:[ \t]*(.*)\Z")
 _ALIKE = 0.25  # a share of common words from which on two blocks are one that was changed
 _CONTEXT = 5  # words around a change

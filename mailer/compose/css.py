@@ -15,7 +15,7 @@ from mailer.compose.mjml_check import Trouble
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _STRING = re.compile(r""""[^"\n]*"|'[^'\n]*'""")
 _ELSEWHERE = re.compile(r"@import|url\(\s*[\"']?\s*(?:https?:)?//", re.IGNORECASE)
-_RULE = re.compile(r"([^{}]*)\{[^{}]*\}")
+_RULE = re.compile(r"(?<![^{}])([^{}]*)\{[^{}]*\}")
 _INNER_COMMA = re.compile(r"\[[^\]]*,[^\]]*\]|\([^)]*,[^)]*\)")
 _AT = re.compile(r"@[\w-]+")
 

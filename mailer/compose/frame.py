@@ -23,7 +23,8 @@ KEPT = ("contacts", "sponsor", "share", "divider", "banner", "include")
 _AS_IT_IS = ("choice", "words", "flag", "zone")
 _ALWAYS = ("when", "lang", "dir")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_LINK = re.compile(r"\[(?:[^\]\\]|\\.)*\]\([^)]*\)")
+# What no bracket closes is taken whole as well, with no `)` at its end: one try for each place.
+_LINK = re.compile(r"\[(?:[^\]\\]|\\.)*+(?:\](\([^)]*+\)?)?)?")
 _GREETING = re.compile(r"[^\n{]{0,60}\{\{[^}]*\}\}[^.!?:,\n{]{0,40}[.!?:,]")
 _FRONT_KEY = re.compile(r"([a-z_]+)[ \t]*:")
 _FRONT = {
@@ -188,7 +189,7 @@ class _Carrier:
         if wanted.type == "url":
             return self._url()
         if wanted.type == "links":
-            many = max(1, len(_LINK.findall(value)))
+            many = max(1, sum(each.endswith(")") for each in _LINK.findall(value)))
             return " | ".join(f"[{self._link()}]({self._url()})" for _ in range(many))
         hint = wanted.what.rstrip(".") or wanted.name
         return f"{HINT} {hint}"

@@ -31,7 +31,7 @@ _OPTIONS = {
     "align_floating_images": False,
 }
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-_RULE = re.compile(r"([^{}]*)\{[^{}]*\}")
+_RULE = re.compile(r"(?<![^{}])([^{}]*)\{[^{}]*\}")
 _STRING = re.compile(r""""[^"{},\n]*"|'[^'{},\n]*'""")
 _NOT_FLAT = re.compile(r"""[@\\"']""")
 _BRACKETS = re.compile(r"\[[^\]]*\]|#[\w-]+")

@@ -18,7 +18,7 @@ _OPEN = re.compile(r"\{\{|\{%|\{#|\}\}|%\}|#\}")
 # What may stand in an expression: strings on one line, and anything that does not close it.
 # A string is taken whole, so that `{{ "}}" }}` is one expression.
 # It is bounded, so that a page of open braces costs no more than a page of text.
-_STRINGS = r"""\"(?:\\.|[^\"\\\n]){0,2000}\"|'(?:\\.|[^'\\\n]){0,2000}'"""
+_STRINGS = r"""\"(?:\\.|[^\"\\\n]){0,2000}+\"|'(?:\\.|[^'\\\n]){0,2000}+'"""
 _VALUE_END = re.compile(rf"""(?:{_STRINGS}|[^"'}}]|\}}(?!\}})){{0,2000}}?\}}\}}""")
 _TAG_END = re.compile(rf"""(?:{_STRINGS}|[^"'%]|%(?!\}})){{0,2000}}?%\}}""")
 _MOST_FAULTS = 20  # then the rest is taken as text

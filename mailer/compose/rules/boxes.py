@@ -13,10 +13,11 @@ from lxml import etree
 
 from mailer.compose.rules.colour import WHITE, Colour, read_colour
 
-_SIZE = re.compile(r"([\d.]+)\s*(px|pt|em|rem|%)?\s*$")
+_SIZE = re.compile(r"(\d++(?:\.\d*+)?|\.\d++)\s*+(px|pt|em|rem|%)?\s*$")
 _FIRST_COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)|\b[a-z]+\b", re.IGNORECASE)
-# `url("data:image/svg+xml;…")` holds semicolons; a declaration ends at one outside of brackets.
-_DECLARATION = re.compile(r"((?:[^;(]|\([^)]*\))+)")
+# `url("data:image/svg+xml;…")` holds semicolons; a declaration ends at one outside of brackets,
+# and brackets that nobody closes end with the style (CSS Syntax Level 3, “Consume a function”).
+_DECLARATION = re.compile(r"((?:[^;(]|\([^)]*+(?:\)|\Z))+)")
 _SMALL, _NORMAL = 13.0, 16.0
 _HEADINGS = {"h1": 32.0, "h2": 24.0, "h3": 18.72, "h4": 16.0, "h5": 13.28, "h6": 10.72}
 _BOLD_TAGS = {"b", "strong", "th", *_HEADINGS}
@@ -70,11 +71,13 @@ def runs_of(body: etree._Element) -> list[Run]:
     """Returns every stretch of text in the order of reading, alternative texts among them."""
     runs: list[Run] = []
     look = Look()
-    # What is open: the element, its look, its block, and what is still to come of it.
-    stack: list[tuple[etree._Element, Look, etree._Element, int]] = [(body, look, body, -1)]
+    # What is open: the element, its look, its block, and the child that was read last. A child
+    # leads to the next one: its number would be counted from the first each time.
+    stack: list[tuple[etree._Element, Look, etree._Element, etree._Element | None]]
+    stack = [(body, look, body, None)]
     while stack:
-        element, look, block, at = stack.pop()
-        if at < 0:
+        element, look, block, last = stack.pop()
+        if last is None:
             if not isinstance(element.tag, str) or element.tag in _NEVER_SHOWN:
                 continue
             look = _look(element, look)
@@ -84,14 +87,15 @@ def runs_of(body: etree._Element) -> list[Run]:
                 runs.append(Run(element.get("alt") or "", element, block, look, alt=True))
             if element.text and element.text.strip():
                 runs.append(Run(element.text, element, block, _seen(look)))
-            at = 0
+            child = element[0] if len(element) else None
         else:
-            tail = element[at - 1].tail
+            tail = last.tail
             if tail and tail.strip():
                 runs.append(Run(tail, element, block, _seen(look)))
-        if at < len(element):
-            stack.append((element, look, block, at + 1))
-            stack.append((element[at], look, block, -1))
+            child = last.getnext()
+        if child is not None:
+            stack.append((element, look, block, child))
+            stack.append((child, look, block, None))
     return runs
 
 

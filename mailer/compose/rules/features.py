@@ -63,8 +63,8 @@ _LOGICAL = re.compile(r"(margin|padding)-(block|inline)-(?:start|end)")
 _PARENTS = ("border", "font", "grid-template", "list-style", "margin", "outline", "overflow",
             "padding", "text-decoration", "transition", "animation")  # fmt: skip
 _NOT_ITS_PARENTS = {"font-family", "font-style", "font-variant"}
-_UNIT = re.compile(r"(?<![\w#-])[-+]?\d*\.?\d+(%|[a-z]+)")
-_FUNCTION = re.compile(r"([a-z-]+)\(")
+_UNIT = re.compile(r"(?<![\w#-])[-+]?(?:\d*\.)?\d+(%|[a-z]+)")
+_FUNCTION = re.compile(r"(?<![a-z-])([a-z-]+)\(")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|url\([^)]*\)")
 _PSEUDO = re.compile(r"(::?)([a-z-]+)")
 _MEDIA = ("prefers-color-scheme", "prefers-reduced-motion", "hover", "orientation")

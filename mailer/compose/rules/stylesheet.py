@@ -11,7 +11,7 @@ from lxml import etree
 from mailer.compose.rules.boxes import declarations
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-_PIECE = re.compile(r"([^{};]*)([{};])", re.DOTALL)
+_PIECE = re.compile(r"(?<![^{};])([^{};]*)([{};])", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
