@@ -286,7 +286,8 @@ class _Judge:
                 check_nesting(levels.pop(), self.faults, place="the link or emphasis")
             elif token.content:
                 levels[-1].extend(self.lifter.tags(token.content))
-                if token.type == "text" and (missing := MISSING_NOTE.search(token.content)):
+                missing = MISSING_NOTE.search(token.content) if token.type == "text" else None
+                if missing and (parent is None or _unescaped(missing[0], parent.content)):
                     self._fault(
                         f"The footnote `{missing[1][:40]}` has no text.",
                         line,
@@ -313,6 +314,11 @@ class _Judge:
     def _fault(self, message: str, offset: int, hint: str) -> None:
         line = self.body.line(offset)
         self.faults.append(Fault(message, self.lifter.where, line, hint, rule="links"))
+
+
+def _unescaped(text: str, source: str) -> bool:
+    """Whether a text stands in a source as it is, with no backslash before it."""
+    return re.search(r"(?<!\\)" + re.escape(text), source) is not None
 
 
 def trouble_with_lifted(url: str, lifter: Lifter) -> str | None:
