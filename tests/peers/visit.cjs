@@ -26,8 +26,10 @@ main(async (context, given) => {
       else if (verb === 'select') await page.selectOption(selector, value);
       else await page[verb](selector, value);
     }
+    const clicked = () => Promise.all([page.waitForNavigation(), page.click(click)])
+      .catch((error) => { throw new Error(`${name}, ${page.url()}: ${error.message}`); });
     const [answer] = url === undefined && !click ? [await page.reload()] : click
-      ? await Promise.all([page.waitForNavigation(), page.click(click)])
+      ? await clicked()
       : [await page.goto(url)];
     await page.waitForLoadState('load');
     const visit = {

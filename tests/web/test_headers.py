@@ -106,7 +106,7 @@ def test_pages_ask_nobody_else_for_anything(site: Site, story: Story) -> None:
         page = site.client.get(path).text
         loaded = re.findall(r'(?:src|href|action)="([^"]*)"', page)
         assert loaded
-        assert all(re.match(r"(/static/|\?lang=|#)", address) for address in loaded), loaded
+        assert not [address for address in loaded if re.match(r"[\w+.-]*:|//", address)], loaded
         assert " style=" not in page
         assert "<style" not in page
 
