@@ -115,10 +115,12 @@ def leave_list(connection: Connection, click: Click, list_id: int, why: str = ""
         moved = connection.execute(_NEVER_JOIN, values | {"at": click.at}).rowcount
     if not moved and not connection.execute(_LEAVE, values | {"at": click.at}).rowcount:
         if taken_off_by_import(connection, click.subscriber_id, list_id):
-            _note(connection, click, "unsubscribed", list_id, f"{why} {_ALREADY}".strip())
+            note_click(connection, click, "unsubscribed", list_id, f"{why} {_ALREADY}".strip())
         return False
     was = person.status or _ABSENT
-    _note(connection, click, "unsubscribed", list_id, f"{why} {was}".removesuffix("active").strip())
+    note_click(
+        connection, click, "unsubscribed", list_id, f"{why} {was}".removesuffix("active").strip()
+    )
     return True
 
 
@@ -137,7 +139,7 @@ def leave_everything(connection: Connection, click: Click) -> bool:
     values = {"subscriber": click.subscriber_id, "at": click.at}
     suppressed = connection.execute(_SUPPRESS, values).rowcount > 0
     if suppressed:
-        _note(connection, click, "suppressed", None, _EVERYTHING)
+        note_click(connection, click, "suppressed", None, _EVERYTHING)
     return suppressed or any(left)
 
 
@@ -190,7 +192,7 @@ def _return(
     moved = connection.execute(_RETURN, {**values, "status": departure.was, "at": click.at})
     if moved.rowcount == 0:
         return False
-    _note(connection, click, "subscribed", list_id, why)
+    note_click(connection, click, "subscribed", list_id, why)
     return True
 
 
@@ -198,13 +200,14 @@ def _unsuppress(connection: Connection, click: Click) -> bool:
     values = {"subscriber": click.subscriber_id}
     if connection.execute(_UNSUPPRESS, values).rowcount == 0:
         return False
-    _note(connection, click, "unsuppressed", None, _EVERYTHING)
+    note_click(connection, click, "unsuppressed", None, _EVERYTHING)
     return True
 
 
-def _note(
+def note_click(
     connection: Connection, click: Click, kind: str, list_id: int | None, detail: str
 ) -> None:
+    """Writes down what a reader did by a link: an event of theirs, with the campaign it was in."""
     event = {
         "at": click.at,
         "kind": kind,

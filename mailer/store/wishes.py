@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, bindparam, insert, text
+from sqlalchemy import Connection, Integer, bindparam, text
 
-from mailer.model.people import Event
 from mailer.model.words import Frequency
-from mailer.store.subscriptions import BY_READER, Click
+from mailer.store.subscriptions import Click, note_click
 
 REASON = "reason"  # the kind of the event in which somebody says why they left
 
@@ -39,7 +38,6 @@ _LEFT = text(
     "SELECT 1 FROM event WHERE subscriber_id = :subscriber AND actor = 'reader'"
     " AND kind IN ('unsubscribed', 'suppressed')"
 )
-_NOTE = insert(Event)
 
 
 def pause_list(connection: Connection, click: Click, list_id: int, until: datetime) -> bool:
@@ -47,7 +45,7 @@ def pause_list(connection: Connection, click: Click, list_id: int, until: dateti
     values = {"list": list_id, "subscriber": click.subscriber_id, "until": _ms(until)}
     if not connection.execute(_PAUSE, values).rowcount:
         return False
-    _note(connection, click, "paused", list_id, f"until {until.date().isoformat()}")
+    note_click(connection, click, "paused", list_id, f"until {until.date().isoformat()}")
     return True
 
 
@@ -56,7 +54,7 @@ def resume_list(connection: Connection, click: Click, list_id: int) -> bool:
     values = {"list": list_id, "subscriber": click.subscriber_id, "now": _ms(click.at)}
     if not connection.execute(_RESUME, values).rowcount:
         return False
-    _note(connection, click, "resumed", list_id, "")
+    note_click(connection, click, "resumed", list_id, "")
     return True
 
 
@@ -65,7 +63,7 @@ def choose_frequency(connection: Connection, click: Click, frequency: Frequency)
     values = {"subscriber": click.subscriber_id, "days": frequency.days}
     if not connection.execute(_FEWER, values).rowcount:
         return False
-    _note(connection, click, "changed", None, f"frequency {frequency}")
+    note_click(connection, click, "changed", None, f"frequency {frequency}")
     return True
 
 
@@ -76,7 +74,7 @@ def tell_reason(connection: Connection, click: Click, list_id: int, words: str) 
         connection, click.subscriber_id
     ):
         return False
-    _note(connection, click, REASON, list_id, words)
+    note_click(connection, click, REASON, list_id, words)
     return True
 
 
@@ -87,18 +85,3 @@ def has_told(connection: Connection, subscriber_id: int) -> bool:
 
 def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
-
-
-def _note(
-    connection: Connection, click: Click, kind: str, list_id: int | None, detail: str
-) -> None:
-    event = {
-        "at": click.at,
-        "kind": kind,
-        "actor": BY_READER,
-        "subscriber_id": click.subscriber_id,
-        "list_id": list_id,
-        "campaign_id": click.campaign_id,
-        "detail": detail,
-    }
-    connection.execute(_NOTE, event)
