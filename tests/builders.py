@@ -18,6 +18,7 @@ from mailer.model.campaigns import (
     CampaignPicture,
     Delivery,
     Draft,
+    Snapshot,
     StoredPicture,
     Variant,
 )
@@ -207,3 +208,30 @@ def suppression_hash(connection: Connection, key: str) -> bytes:
 def _inserted(connection: Connection, table: type[Any], row: Mapping[str, Any]) -> int:
     result = connection.execute(insert(table).returning(table.id), dict(row))
     return int(result.scalar_one())
+
+
+def plan_people(db: Database, campaign_id: int, variant: int, people: Mapping[int, str]) -> None:
+    """One delivery and snapshot for each person (id → address), in this order, from position 1."""
+    if not people:
+        return
+    places = list(enumerate(people.items(), 1))
+    with db.write() as connection:
+        connection.execute(
+            insert(Delivery),
+            [
+                {
+                    "campaign_id": campaign_id,
+                    "position": position,
+                    "subscriber_id": subscriber,
+                    "variant_id": variant,
+                }
+                for position, (subscriber, _) in places
+            ],
+        )
+        connection.execute(
+            insert(Snapshot),
+            [
+                {"campaign_id": campaign_id, "position": position, "address": address}
+                for position, (_, address) in places
+            ],
+        )

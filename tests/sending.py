@@ -25,7 +25,7 @@ from mailer.store import planning
 from mailer.store.database import Database
 from mailer.usecases.send_campaign import SendReport, send_campaign
 from mailer.usecases.sign_letters import Signing
-from tests.builders import make_list, make_subscriber, subscribe
+from tests.builders import make_list, make_subscriber, plan_people, subscribe
 
 KEYS = KeyRing(bytes(range(32)))
 SITE = "https://news.example.org"
@@ -94,9 +94,8 @@ def plan_for(
     """Plans a letter for these people (id → address); ``lanes`` are names with their people."""
     content = content_of(rendition, list_id, slug, **frozen)
     campaign_id, variants = planning.create(db, content, now=datetime.now(UTC))
-    planned = [planning.Planned(subscriber, 0, to, "{}") for subscriber, to in people.items()]
-    planning.add_people(db, campaign_id, variants, planned, 1)
-    planning.publish(db, campaign_id, issue=slug, audience=len(planned), excluded={}, lanes=lanes)
+    plan_people(db, campaign_id, variants[0], people)
+    planning.publish(db, campaign_id, issue=slug, audience=len(people), excluded={}, lanes=lanes)
     return campaign_id
 
 

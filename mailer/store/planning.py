@@ -8,7 +8,7 @@ update makes it visible. One that was left half done is removed by the next plan
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,16 +33,6 @@ from mailer.store.ledger import Moved
 from mailer.store.processes import is_gone, this_process
 
 SLICE = 4_000  # people in one write transaction: some 50 ms
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One person of the audience, as the mail will see them."""
-
-    subscriber_id: int
-    variant: int  # index into the variants
-    address: str
-    fields: str  # JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,34 +89,6 @@ def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[
         for name in _keep_pictures(connection, content.pictures):
             connection.execute(insert(CampaignPicture), {"campaign_id": campaign_id, "name": name})
     return int(campaign_id), variants
-
-
-def add_people(
-    db: Database, campaign_id: int, variants: Sequence[int], people: Iterable[Planned], first: int
-) -> int:
-    """Writes one slice of the audience at positions from ``first``; returns the next position."""
-    mark = "?" if db.on_sqlite else "%s"
-    deliveries: list[tuple[object, ...]] = []
-    snapshots: list[tuple[object, ...]] = []
-    position = first
-    for person in people:
-        deliveries.append((campaign_id, position, person.subscriber_id, variants[person.variant]))
-        snapshots.append((campaign_id, position, person.address, person.fields))
-        position += 1
-    if deliveries:
-        with db.write() as connection:
-            connection.exec_driver_sql(
-                "INSERT INTO delivery (campaign_id, position, subscriber_id, variant_id, state,"
-                f" attempt, reason, reply) VALUES ({mark}, {mark}, {mark}, {mark},"
-                " 'planned', 0, '', '')",
-                deliveries,
-            )
-            connection.exec_driver_sql(
-                "INSERT INTO snapshot (campaign_id, position, address, fields)"
-                f" VALUES ({mark}, {mark}, {mark}, {mark})",
-                snapshots,
-            )
-    return position
 
 
 def publish(

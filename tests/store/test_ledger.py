@@ -26,7 +26,7 @@ from mailer.store.claims import Claimed, Exchange, Ledger
 from mailer.store.database import Database
 from mailer.store.dialect import json_rows
 from mailer.store.ledger import Settled, allow, counts
-from tests.builders import make_list, make_subscriber, subscribe, suppress
+from tests.builders import make_list, make_subscriber, plan_people, subscribe, suppress
 
 THEN = datetime(2026, 11, 24, tzinfo=UTC)
 NOW = runs.milliseconds(THEN)
@@ -55,8 +55,7 @@ def plan(db: Database, people: int, *, slug: str = "edition") -> tuple[int, int,
         ),
         now=THEN,
     )
-    planned = [planning.Planned(s, 0, f"{s}@example.org", "{}") for s in ids]
-    planning.add_people(db, campaign_id, variants, planned, 1)
+    plan_people(db, campaign_id, variants[0], {s: f"{s}@example.org" for s in ids})
     planning.publish(db, campaign_id, issue=slug, audience=people, excluded={})
     return campaign_id, list_id, ids
 

@@ -216,15 +216,14 @@ def test_a_plan_that_was_being_written_forgets_them_too(
     db: Database, clock: FakeClock, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna = _id(db, ANNA)
-    real = planning.add_people
+    real = planning.publish
 
-    def meanwhile(*arguments: Any) -> int:
-        position = real(*arguments)
+    def meanwhile(*arguments: Any, **more: Any) -> str:
         clock.advance(timedelta(days=365))  # behind the plan's own, real time
         erase(db, clock, folder)
-        return position
+        return real(*arguments, **more)
 
-    monkeypatch.setattr(planning, "add_people", meanwhile)
+    monkeypatch.setattr(planning, "publish", meanwhile)
     campaign = plan_for(db, {anna: parse_address(ANNA).address}, 1)
 
     with db.read() as connection:
