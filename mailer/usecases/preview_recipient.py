@@ -13,6 +13,7 @@ from mailer.ports import Clock
 from mailer.store import campaigns
 from mailer.store.claims import Claimed
 from mailer.store.database import Database
+from mailer.store.runs import milliseconds
 from mailer.usecases.send_campaign import Letters
 from mailer.usecases.sign_letters import Signing
 
@@ -62,7 +63,7 @@ def preview_recipient(
     signer = signing.thaw(campaign.frozen.get("dkim")) if signing else None
     variant = variants[row.variant_id]
     letters = Letters(campaign, {variant.id: CompiledMessage.load(variant.compiled)}, keys, signer)
-    first_at = row.first_at or int(clock.now().timestamp() * 1000)
+    first_at = row.first_at or milliseconds(clock.now())
     state = DeliveryState(row.state)
     message = letters.render(
         Claimed(

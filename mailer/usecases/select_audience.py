@@ -18,6 +18,7 @@ from mailer.errors import InputError, NotFoundError
 from mailer.model.words import FrequencyCap
 from mailer.store import campaigns, people, segments
 from mailer.store.audience import Selection
+from mailer.store.runs import milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def select_audience(
         not_among=list(excluded.values()),
         not_in=[campaigns.find(connection, name).id for name in wishes.not_in],
         cap=wishes.cap,
-        now_ms=int(calendar.now.timestamp() * 1000),
+        now_ms=milliseconds(calendar.now),
     )
     named = [*rules.values(), *excluded.values()]
     frozen = {
