@@ -26,7 +26,7 @@ from mailer.cli import screen
 from mailer.errors import InputError
 
 if TYPE_CHECKING:
-    from mailer.wiring import DemoInbox
+    from mailer.wiring.demo import DemoInbox
 
 MARKER = ".mailer-demo"
 LIST = "tide-table"
@@ -41,7 +41,8 @@ def tell_the_story(folder: Path, *, keep: bool) -> None:
     Raises InputError when the folder holds something else than an earlier demo.
     """
     from mailer.settings import without_environment
-    from mailer.wiring import demo_inbox, shipped_examples
+    from mailer.wiring.demo import demo_inbox
+    from mailer.wiring.files import shipped_examples
 
     begun = time.monotonic()
     _clear(folder)

@@ -19,7 +19,7 @@ def dry_run(name: str, report: Path | None) -> None:
     """Prints what a send would do now; exit status 1 when somebody could not be sent a letter."""
     from mailer.usecases.compare_issue import compare_issue
     from mailer.usecases.rehearse_campaign import rehearse_campaign
-    from mailer.wiring import write_text
+    from mailer.wiring.files import write_text
 
     with screen.opened() as mailer:
         line = screen.ProgressLine()

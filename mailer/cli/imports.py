@@ -85,7 +85,7 @@ def import_file(
 ) -> None:
     """Import a contact file into a list. Whoever has left is never brought back."""
     from mailer.usecases.import_contacts import import_contacts
-    from mailer.wiring import contact_file
+    from mailer.wiring.files import contact_file
 
     if jsonl and not dry_run:
         raise InputError("--jsonl tells what --dry-run finds.", hint="Add --dry-run.")

@@ -184,7 +184,7 @@ def render(
     """
     from mailer.usecases.render_issue import render_issue
     from mailer.usecases.use_list_defaults import use_list_defaults
-    from mailer.wiring import write_pictures, write_rendered
+    from mailer.wiring.files import write_pictures, write_rendered
 
     if out is None and png is None:
         raise typer.BadParameter("Where to? Give --out DIR, --png DIR, or both.")

@@ -28,7 +28,7 @@ def show(
     """List the layouts; or the blocks of one; or what one block takes."""
     from mailer.errors import NotFoundError
     from mailer.usecases.show_layouts import show_layout, show_layouts
-    from mailer.wiring import layout_names
+    from mailer.wiring.files import layout_names
 
     with screen.opened() as mailer:
         if name is None:

@@ -99,7 +99,7 @@ def export_one(address: str, out: Path | None) -> None:
     """Writes everything that is held about one person: a page, or a document."""
     from mailer.usecases.export_person import export_person
     from mailer.web.held_page import held_page
-    from mailer.wiring import write_text
+    from mailer.wiring.files import write_text
 
     if out is not None and out.suffix.lower() not in (".html", ".json"):
         raise InputError(f"{out} ends neither in .html nor in .json.", hint="Name it so.")

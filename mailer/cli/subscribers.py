@@ -285,7 +285,7 @@ def export_subscribers(
         people_report.export_one(address, out)
         return
     from mailer.usecases.export_subscribers import export_subscribers as export
-    from mailer.wiring import write_people
+    from mailer.wiring.files import write_people
 
     ending = out.suffix.lower().lstrip(".") if out is not None else ""
     chosen = format or (PeopleFormat(ending) if ending in list(PeopleFormat) else PeopleFormat.csv)

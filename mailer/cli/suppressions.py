@@ -72,7 +72,7 @@ def import_suppressions(
 ) -> None:
     """Suppress every address, or every hash, of a file. Hashes of another key are refused."""
     from mailer.usecases.import_suppressions import import_suppressions as take
-    from mailer.wiring import contact_file
+    from mailer.wiring.files import contact_file
 
     with (
         screen.opened() as mailer,
@@ -102,7 +102,7 @@ def export_suppressions(
 ) -> None:
     """Write every suppression as a hash, for a database with the same key."""
     from mailer.usecases.export_suppressions import export_suppressions as export
-    from mailer.wiring import write_rows
+    from mailer.wiring.files import write_rows
 
     with screen.opened() as mailer:
         found = export(db=mailer.db, list_name=list_name, addresses=addresses)

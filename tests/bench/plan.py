@@ -21,7 +21,8 @@ from pathlib import Path
 from sqlalchemy import text
 
 from mailer.store.database import Database
-from mailer.wiring import open_mailer, shipped_examples
+from mailer.wiring import open_mailer
+from mailer.wiring.files import shipped_examples
 from tests import postgres
 from tests.builders import make_list
 from tests.command_line import done, make_workspace

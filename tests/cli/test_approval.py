@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from mailer.adapters.inbox import Inbox
-from mailer.wiring import open_mailer, shipped_examples
+from mailer.wiring import open_mailer
+from mailer.wiring.files import shipped_examples
 from tests.command_line import Result, done, mailer, make_workspace
 from tests.postgres import Server
 

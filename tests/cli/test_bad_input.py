@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.engine import Engine
 
-from mailer.wiring import open_mailer, shipped_examples
+from mailer.wiring import open_mailer
+from mailer.wiring.files import shipped_examples
 from tests.builders import dump
 from tests.command_line import Result, mailer, make_workspace
 

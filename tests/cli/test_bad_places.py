@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailer.cli import main
-from mailer.wiring import shipped_examples
+from mailer.wiring.files import shipped_examples
 from tests.command_line import Result, done, mailer, make_workspace
 
 

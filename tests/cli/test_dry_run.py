@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from mailer.adapters.inbox import Inbox
-from mailer.wiring import open_mailer, shipped_examples
+from mailer.wiring import open_mailer
+from mailer.wiring.files import shipped_examples
 from tests.builders import dump
 from tests.command_line import done, mailer, make_workspace
 from tests.postgres import Server

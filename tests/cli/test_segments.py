@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from mailer.wiring import open_mailer, shipped_examples
+from mailer.wiring import open_mailer
+from mailer.wiring.files import shipped_examples
 from tests.command_line import done, mailer, make_workspace
 
 CONTACTS = """\

@@ -16,7 +16,8 @@ from lxml import html
 from mailer.adapters.inbox import Inbox
 from mailer.store.database import Database
 from mailer.web.server import serving
-from mailer.wiring import open_mailer, shipped_examples
+from mailer.wiring import open_mailer
+from mailer.wiring.files import shipped_examples
 from tests.command_line import done, make_workspace
 from tests.peers.programs import ROOT, free_port
 

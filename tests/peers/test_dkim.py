@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mailer.adapters.inbox import Inbox
-from mailer.wiring import shipped_examples
+from mailer.wiring.files import shipped_examples
 from tests.command_line import done, make_workspace
 from tests.message.signing import verdicts
 from tests.peers.programs import HERE, program, run, run_node

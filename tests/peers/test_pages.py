@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from mailer.wiring import shipped_examples
+from mailer.wiring.files import shipped_examples
 from tests import builders
 from tests.command_line import done, make_workspace
 from tests.peers.conftest import Town

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mailer.wiring import shipped_examples
+from mailer.wiring.files import shipped_examples
 from tests.command_line import done, mailer, make_workspace
 from tests.peers.programs import program
 

@@ -19,7 +19,7 @@ from mailer.model.words import Counts, DeliveryState
 from mailer.ports import Observer, Outgoing, Source
 from mailer.store import campaigns, maintenance
 from mailer.store.database import Database
-from mailer.wiring import shipped_examples
+from mailer.wiring.files import shipped_examples
 from tests.command_line import done, make_workspace
 from tests.crowd import make_crowd
 from tests.peers.mailhosts import Delivered, Mailhost, hosting

@@ -13,7 +13,9 @@ from mailer.errors import InputError
 from mailer.ports import Fetched
 from mailer.usecases.check_site import check_site
 from mailer.web.server import serving
-from mailer.wiring import DemoInbox, Mailer, open_mailer, shipped_examples
+from mailer.wiring import Mailer, open_mailer
+from mailer.wiring.demo import DemoInbox
+from mailer.wiring.files import shipped_examples
 from tests.command_line import done, mailer, make_workspace
 
 

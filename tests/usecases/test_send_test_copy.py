@@ -16,7 +16,9 @@ import pytest
 
 from mailer.adapters.inbox import Inbox
 from mailer.web.server import serving
-from mailer.wiring import DemoInbox, open_mailer, shipped_examples
+from mailer.wiring import open_mailer
+from mailer.wiring.demo import DemoInbox
+from mailer.wiring.files import shipped_examples
 from tests.builders import dump
 from tests.command_line import done, mailer, make_workspace
 

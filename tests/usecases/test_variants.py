@@ -15,7 +15,8 @@ import pytest
 
 from mailer.adapters.inbox import Inbox
 from mailer.web.server import serving
-from mailer.wiring import DemoInbox, open_mailer
+from mailer.wiring import open_mailer
+from mailer.wiring.demo import DemoInbox
 from tests.command_line import done, mailer, make_workspace
 from tests.postgres import TEMPLATE, Server
 

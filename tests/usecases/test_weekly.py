@@ -15,7 +15,7 @@ from mailer.adapters.folders import open_folder
 from mailer.compose.comparing import compare_texts, marked
 from mailer.compose.frame import carry_over, next_date
 from mailer.compose.layout import Layout, load_layout
-from mailer.wiring import shipped_examples
+from mailer.wiring.files import shipped_examples
 from tests.command_line import done, mailer, make_workspace
 
 LAYOUTS = shipped_examples().parents[1] / "layouts"

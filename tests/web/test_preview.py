@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 
 from mailer.usecases.preview_issue import IssuePreview
 from mailer.web.preview import make_preview
-from mailer.wiring import open_mailer, shipped_examples
+from mailer.wiring import open_mailer
+from mailer.wiring.files import shipped_examples
 from tests.command_line import done, make_workspace
 from tests.previewing import previewing
 

@@ -1,0 +1,182 @@
+"""The one place that knows everybody: settings in, an open mailer out."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mailer.adapters.clock import SystemClock
+from mailer.adapters.domain_check import MailServers
+from mailer.adapters.file_watcher import changes
+from mailer.adapters.folders import open_folder
+from mailer.adapters.leftovers import Leftovers
+from mailer.adapters.link_follower import WebLinkFollower
+from mailer.adapters.officer import login_name
+from mailer.adapters.rejects_file import RejectsFile
+from mailer.adapters.web_fetcher import WebFetcher
+from mailer.adapters.word_lists import disposable_domains
+from mailer.adapters.workspace import FirstFiles, Shelf, layout_folder
+from mailer.compose.reading import Brand
+from mailer.contacts.rule_time import Calendar
+from mailer.errors import SettingsError
+from mailer.message.links import KeyRing, parse_secret
+from mailer.ports import Clock, DomainCheck, Fetcher, Folder, LinkFollower
+from mailer.settings import load_settings
+from mailer.store import migrations
+from mailer.store.database import Database, database_url
+from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
+from mailer.wiring.sending import Sending
+
+# What the imports made lives as long as the process. Set aside, it is not walked through again
+# by every full collection: one falls into the composing of an issue and takes 25 ms.
+gc.freeze()
+
+
+@dataclass(frozen=True)
+class Mailer(Sending):
+    """An open workspace."""
+
+    db: Database
+    clock: Clock
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        """The keys that sign links. Raises SettingsError when there are none, or wrong ones."""
+        secret = self.settings.secret_key
+        if secret is None:
+            raise SettingsError(
+                "MAILER_SECRET_KEY is not set, so no link can be signed.",
+                hint="`mailer init` writes one; a database that has sent needs its old one.",
+            )
+        try:
+            secrets = [secret, *self.settings.secret_key_old]
+            return KeyRing(*(parse_secret(each.get_secret_value()) for each in secrets))
+        except ValueError as error:
+            raise SettingsError(f"MAILER_SECRET_KEY can't be used: {error}") from None
+
+    @property
+    def officer(self) -> str:
+        """Whose account this is, for what is written down about who did what."""
+        return login_name()
+
+    @property
+    def keys_if_any(self) -> KeyRing | None:
+        """The keys, or None before `mailer init` wrote one."""
+        return self.keys if self.settings.secret_key is not None else None
+
+    @property
+    def calendar(self) -> Calendar:
+        """Now, in the workspace's time zone."""
+        return Calendar(self.clock.now(), self.settings.time_zone)
+
+    @property
+    def runs(self) -> Path:
+        """Where flight recorders lie."""
+        return self.workspace / "data" / "runs"
+
+    def rejects_file(self, source: str) -> RejectsFile:
+        """Where the rows go that an import of this file refuses."""
+        stem = Path(source).stem if source != "-" else "standard-input"
+        moment = self.clock.now().strftime("%Y%m%d-%H%M%S")
+        return RejectsFile(self.workspace / "data" / "rejects" / f"{stem}-{moment}.csv")
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """The rejects files of earlier imports."""
+        return Leftovers(self.workspace / "data" / "rejects")
+
+    @property
+    def disposable_domains(self) -> frozenset[str]:
+        """Domains whose mailboxes last for minutes."""
+        return disposable_domains()
+
+    @property
+    def mail_servers(self) -> DomainCheck:
+        """Asks the name system which domains take mail."""
+        return MailServers()
+
+    def issue(self, path: Path) -> IssueFolder:
+        """The issue at a path: its folder, or one of its texts. Raises InputError."""
+        text = path.name == ISSUE_FILE or (VARIANT_FILE.match(path.name) and path.is_file())
+        folder = path.parent if text else path
+        real = folder.resolve()
+        shared = self.workspace / "snippets"
+        snippets = open_folder(shared) if shared.is_dir() else None
+        return IssueFolder(real.name, open_folder(folder), str(real), snippets)
+
+    def changes(self, path: Path, *, every: float) -> AsyncIterator[bool]:
+        """True after each change of an issue, a layout or a snippet; False every so many seconds.
+
+        Raises InputError when there is no such issue.
+        """
+        folder = Path(self.issue(path).path)
+        return changes(
+            [folder, self.workspace / "layouts", self.workspace / "snippets"], every=every
+        )
+
+    def layout(self, name: str) -> Folder:
+        """A layout's files. Raises InputError."""
+        return layout_folder(self.workspace, name)
+
+    @property
+    def link_follower(self) -> LinkFollower:
+        """Asks the network where links lead."""
+        return WebLinkFollower()
+
+    @property
+    def layout_shelf(self) -> Shelf:
+        """Where layouts of one's own are made."""
+        return Shelf(self.workspace / "layouts")
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where new issues are made."""
+        return Shelf(self.workspace / "data" / "issues")
+
+    def shelf_path(self, path: Path) -> Path:
+        """A path as it was given, or the issue of that name in data/issues."""
+        own = self.workspace / "data" / "issues" / path
+        return own if not path.exists() and own.exists() else path
+
+    @property
+    def brand(self) -> Brand:
+        settings = self.settings
+        return Brand(
+            organisation=settings.organisation or "",
+            postal_address=settings.postal_address or "",
+            site_url=settings.site_url,
+            sender=settings.mail_from or "",
+            reply_to=settings.reply_to or "",
+        )
+
+    @property
+    def fetcher(self) -> Fetcher:
+        return WebFetcher()
+
+
+def first_files(folder: Path) -> FirstFiles:
+    """Writes a new workspace's files."""
+    return FirstFiles(folder)
+
+
+def upgrade(workspace: Path) -> None:
+    """Creates the workspace's database, or brings it to this program's schema."""
+    with open_mailer(workspace, check_schema=False) as mailer:
+        migrations.upgrade(mailer.db)
+
+
+@contextmanager
+def open_mailer(workspace: Path, *, check_schema: bool = True) -> Iterator[Mailer]:
+    """Opens a workspace; closes its database at the end.
+
+    Raises SettingsError for wrong settings and for a database that is missing, older or newer.
+    """
+    settings = load_settings(workspace)
+    with Database(database_url(settings.database_url, workspace)) as db:
+        if check_schema:
+            migrations.require_current(db)
+        yield Mailer(workspace, settings, db, SystemClock())
