@@ -34,6 +34,7 @@ def send(
 ) -> None:
     """Sends until nobody is left or something stops it. Raises typer.Exit with the status."""
     import asyncio
+    import signal
 
     from mailer.settings import parse_wait
     from mailer.usecases.schedule_campaign import note_destination
@@ -41,6 +42,7 @@ def send(
 
     max_wait = parse_wait(wait)
     when.check(spooled=spool is not None)
+    told: set[int] = set()  # the signals that asked it to stop
     with screen.opened() as mailer:
         start_at, not_after = when.moments(mailer)
         transport = mailer.spool(spool) if spool is not None else None
@@ -66,6 +68,7 @@ def send(
                 progress,
                 transport or mailer.carrier(screen.note),
                 hold=when.hold,
+                told=told,
             )
         )
         line.clear()
@@ -76,9 +79,8 @@ def send(
     if not screen.result(campaign_report.document(after)):
         campaign_report.print_outcome(outcome, after)
     if outcome.counts.left or after.state is CampaignState.paused:
-        if outcome.because == "It was interrupted.":
-            raise typer.Exit(130)
-        raise typer.Exit(75)
+        by_hand = outcome.because == "It was interrupted." and signal.SIGTERM not in told
+        raise typer.Exit(130 if by_hand else 75)
     if outcome.counts.unknown:
         raise typer.Exit(1)
 
@@ -178,9 +180,19 @@ def _look_first(
 
 
 async def _until_stopped(
-    mailer: Mailer, slug: str, max_wait: float, progress: Any, transport: Transport, *, hold: int
+    mailer: Mailer,
+    slug: str,
+    max_wait: float,
+    progress: Any,
+    transport: Transport,
+    *,
+    hold: int,
+    told: set[int],
 ) -> SendReport | None:
-    """Sends; SIGINT and SIGTERM stop it cleanly: what is on the wire is finished first."""
+    """Sends; SIGINT and SIGTERM stop it cleanly: what is on the wire is finished first.
+
+    ``told`` takes up which of them came.
+    """
     import asyncio
     import signal
 
@@ -190,7 +202,8 @@ async def _until_stopped(
     loop = asyncio.get_running_loop()
     sending = asyncio.current_task()
 
-    def interrupt() -> None:
+    def interrupt(number: int) -> None:
+        told.add(number)
         if stop.is_set() and sending is not None:
             sending.cancel()
             return
@@ -201,7 +214,7 @@ async def _until_stopped(
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
+        loop.add_signal_handler(number, interrupt, number)
     if hold and not await scheduling.hold(mailer, slug, hold, stop):
         return None
     return await send_campaign(

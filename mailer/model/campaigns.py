@@ -120,6 +120,8 @@ class Delivery(SQLModel, table=True):
     reply: str = ""
     first_at: int | None = Field(default=None, sa_type=BigInteger)  # the first claim: Date, t=
     at: int | None = Field(default=None, sa_type=BigInteger)  # the last move
+    retried_at: int | None = Field(default=None, sa_type=BigInteger)
+    # ↑ when somebody had it tried anew: from then on its time to expire counts
 
 
 class Snapshot(SQLModel, table=True):
@@ -193,6 +195,8 @@ class Run(SQLModel, table=True):
     started_at: datetime
     ended_at: datetime | None = None  # null: it runs, or died
     heartbeat_at: int | None = Field(default=None, sa_type=BigInteger)
+    counted_day: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    # ↑ the day against whose cap it counted its last claims; empty: there is no cap
 
 
 class Worker(SQLModel, table=True):

@@ -14,6 +14,7 @@ from sqlalchemy import JSON, Connection, Row, bindparam, text
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from mailer.model.words import SubscriptionStatus
+from mailer.store.dialect import for_update, for_update_of
 from mailer.store.evidence import record_consent
 from mailer.store.people import note
 from mailer.store.subscriptions import BY_READER
@@ -65,17 +66,44 @@ def counts(
 
 
 def silent_ones(
-    connection: Connection, list_id: int, since: datetime, campaigns: Sequence[int], limit: int
+    connection: Connection,
+    dialect: str,
+    list_id: int,
+    since: datetime,
+    campaigns: Sequence[int],
+    limit: int,
 ) -> Sequence[int]:
-    """Some of those who were asked and said nothing."""
-    found = connection.execute(
-        _asked(
-            f"SELECT u.subscriber_id {_OF_LIST} AND {_WAS_ASKED} AND NOT {_SAID_YES}"
-            " ORDER BY u.subscriber_id LIMIT :limit"
+    """Some of those who were asked and said nothing, held until the transaction ends.
+
+    Whoever is saying yes at this moment is passed over. A yes that was committed between the look
+    and the hold counts: those who are held are looked at again.
+    """
+    silent = f"SELECT u.subscriber_id {_OF_LIST} AND {_WAS_ASKED} AND NOT {_SAID_YES}"
+    held = for_update_of(dialect, "u")
+    values = _values(list_id, since, campaigns)
+    while True:
+        look = _asked(f"{silent} ORDER BY u.subscriber_id LIMIT :limit{held}")
+        found = list(connection.execute(look, values | {"limit": limit}).scalars())
+        if not held or not found:
+            return [int(each) for each in found]
+        again = _asked(f"{silent} AND u.subscriber_id IN :found").bindparams(
+            bindparam("found", expanding=True)
+        )
+        still = list(connection.execute(again, values | {"found": found}).scalars())
+        if still:
+            return [int(each) for each in still]
+
+
+def hold(connection: Connection, dialect: str, campaign_id: int, subscriber_id: int) -> None:
+    """Holds a reader's place on the list of a campaign while their yes is written down."""
+    connection.execute(
+        text(
+            "SELECT status FROM subscription WHERE subscriber_id = :subscriber"
+            " AND list_id = (SELECT list_id FROM campaign WHERE id = :campaign)"
+            f"{for_update(dialect)}"
         ),
-        _values(list_id, since, campaigns) | {"limit": limit},
-    )
-    return [int(each) for each in found.scalars()]
+        {"campaign": campaign_id, "subscriber": subscriber_id},
+    ).all()
 
 
 def standing(connection: Connection, campaign_id: int, subscriber_id: int) -> Row[Any] | None:

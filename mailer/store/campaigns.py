@@ -311,9 +311,10 @@ def _move_all(
                 f" SELECT campaign_id, :now, position FROM delivery WHERE {where}",
                 {**values, "now": now_ms},
             )
+        anew = ", retried_at = :now" if target is _S.planned else ""
         moved[source, target] += _run(
             connection,
-            f"UPDATE delivery SET state = :target, reason = :reason, at = :now WHERE {where}",
+            f"UPDATE delivery SET state = :target, reason = :reason, at = :now{anew} WHERE {where}",
             {**values, "target": target, "reason": reason, "now": now_ms},
         )
     tally(connection, campaign_id, moved)

@@ -102,7 +102,7 @@ class Ledger:
             looked_at = len(rows)
             claimed = self._claim(connection, rows, now, moved)
         if day is not None:
-            count_today(connection, day, len(claimed))
+            count_today(connection, day, len(claimed), run_id=self.run_id)
         counts, next_due = counts_after(connection, self.campaign_id, moved)
         held: frozenset[int] = frozenset()
         if 0 in limits.values():
@@ -132,16 +132,15 @@ class Ledger:
         withdrawn: list[tuple[int, str]] = []
         expired: list[int] = []
         for row in rows:
-            position, attempt, state, subscriber, variant, first_at, hashed, address, fields = row[
-                :9
-            ]
+            position, attempt, state, subscriber, variant, first_at, since = row[:7]
+            hashed, address, fields = row[7:10]
             was = _CLAIMABLE.get(state)
             if was is None:
                 continue
-            if reason := not_mailable(now, address, *row[9:]):
+            if reason := not_mailable(now, address, *row[10:]):
                 withdrawn.append((position, reason))
                 moved[was, _S.skipped] += 1
-            elif was is _S.deferred and now - first_at > self.expires_after_ms:
+            elif was is _S.deferred and now - since > self.expires_after_ms:
                 expired.append(position)
                 moved[was, _S.refused] += 1
             else:
@@ -336,6 +335,7 @@ _CANDIDATE = (
     "d.subscriber_id",
     "d.variant_id",
     "d.first_at",
+    "coalesce(d.retried_at, d.first_at)",  # from when on it may expire
     "{hashed}",
     "s.address",
     "s.fields",

@@ -39,6 +39,11 @@ def for_update(dialect: str) -> str:
     return "" if dialect == "sqlite" else " FOR UPDATE"
 
 
+def for_update_of(dialect: str, table: str) -> str:
+    """Locks one table's rows of a SELECT, and passes over those that somebody else holds."""
+    return "" if dialect == "sqlite" else f" FOR UPDATE OF {table} SKIP LOCKED"
+
+
 def run(
     connection: Connection, statement: str, values: Mapping[str, object] | Sequence[object]
 ) -> Any:

@@ -109,11 +109,32 @@ def left_today(connection: Connection, dialect: str, day: Day, back: int = 0) ->
     return max(day.cap - int(messages) + returned, 0)
 
 
-def count_today(connection: Connection, day: Day, messages: int) -> None:
-    """Counts claimed messages; less than none when some were released again."""
+def count_today(
+    connection: Connection, day: Day, messages: int, *, run_id: int | None = None
+) -> None:
+    """Counts claimed messages; less than none when some were released again.
+
+    The run keeps the day in mind, for whoever settles what it leaves behind.
+    """
+    if messages and run_id is not None:
+        run(
+            connection,
+            "UPDATE run SET counted_day = :day WHERE id = :run AND counted_day <> :day",
+            {"day": day.name, "run": run_id},
+        )
     if messages:
         run(
             connection,
             "UPDATE sent_day SET messages = messages + :more WHERE day = :day",
             {"more": messages, "day": day.name},
         )
+
+
+def give_back(connection: Connection, run_id: int, messages: int) -> None:
+    """What a dead run had claimed and not begun makes room on the day that counted it."""
+    run(
+        connection,
+        "UPDATE sent_day SET messages = CASE WHEN messages > :back THEN messages - :back ELSE 0 END"
+        " WHERE day = (SELECT counted_day FROM run WHERE id = :run)",
+        {"back": messages, "run": run_id},
+    )

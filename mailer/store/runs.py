@@ -27,6 +27,7 @@ from mailer.store.campaigns import siblings_under_way, skip_rest
 from mailer.store.database import Database
 from mailer.store.dialect import for_update
 from mailer.store.erasure import sweep
+from mailer.store.lanes import give_back
 from mailer.store.ledger import Moved, Settled, campaign_state, settle, tally
 from mailer.store.planning import skip_already_sent
 from mailer.store.processes import is_gone
@@ -418,6 +419,7 @@ def _recover(
     settle(connection, dialect, run.campaign_id, run.id, settled, now_ms, moved)
     tally(connection, run.campaign_id, moved)
     released = sum(row.cause is Cause.released for row in settled)
+    give_back(connection, run.id, released)
     unknown = sum(row.state is _S.unknown for row in settled)
     return released, len(settled) - released - unknown, unknown
 

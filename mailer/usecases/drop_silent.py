@@ -41,7 +41,9 @@ def drop_silent(
         with db.write() as connection:
             row = people.find_list(connection, list_name)
             campaigns = asking.asking_campaigns(connection, row.id, row.asked_at)
-            found = asking.silent_ones(connection, row.id, row.asked_at, campaigns, SLICE)
+            found = asking.silent_ones(
+                connection, db.dialect, row.id, row.asked_at, campaigns, SLICE
+            )
             for subscriber in found:
                 people.unsubscribe(
                     connection,

@@ -80,6 +80,7 @@ def reconfirm_reader(
     def work(connection: Connection) -> bool:
         if link.test:
             return False
+        asking.hold(connection, db.dialect, link.campaign, link.subscriber)
         found = asking.standing(connection, link.campaign, link.subscriber)
         if found is None:
             raise NotFoundError("There is no such page.")

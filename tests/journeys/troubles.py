@@ -50,7 +50,7 @@ def _asked_to_end(scene: Scene, number: signal.Signals) -> int:
     if scene.await_moment(sender, scene.moment()):
         sender.signal(number)
     status = scene.over(sender)
-    if status not in (0, 130):
+    if status not in (0, {signal.SIGTERM: 75, signal.SIGINT: 130}[number]):
         raise AssertionError(f"{number.name} ended it with {status}: {sender.said}")
     scene.finish()
     return 0

@@ -25,6 +25,7 @@ from mailer.store import campaigns, maintenance, planning, recorder, runs
 from mailer.store.claims import Claimed, Exchange, Ledger
 from mailer.store.database import Database
 from mailer.store.dialect import json_rows
+from mailer.store.lanes import Day, left_today
 from mailer.store.ledger import Settled, allow, counts
 from tests.builders import make_list, make_subscriber, plan_people, subscribe, suppress
 
@@ -138,6 +139,48 @@ def test_a_deferred_row_expires(db: Database, tmp_path: Path) -> None:
     assert result.counts == Counts(audience=1, refused=1)
     with db.read() as connection:
         assert campaigns.reasons(connection, campaign_id) == {_S.refused: {"expired": 1}}
+
+
+def test_whoever_is_retried_has_their_whole_time_again(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 1)
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+    (row,) = exchange(db, ledger, [], 1).claimed
+    exchange(db, ledger, [outcome(row, _S.deferred, due=NOW)], 0)
+    late = NOW + 5 * HOUR
+    assert exchange(db, ledger, [], 1, late).counts == Counts(audience=1, refused=1)
+
+    with db.write() as connection:
+        assert campaigns.retry_refused(connection, campaign_id, late) == 1
+    (row,) = exchange(db, ledger, [], 1, late).claimed
+    exchange(db, ledger, [outcome(row, _S.deferred, due=late)], 0, late)
+    (row,) = exchange(db, ledger, [], 1, late + HOUR).claimed  # more than one try
+    assert (row.attempt, row.first_at) == (3, NOW)  # and the Date of the first
+    exchange(db, ledger, [outcome(row, _S.deferred, due=late)], 0, late)
+    over = exchange(db, ledger, [], 1, late + HOUR + 1)
+
+    assert over.counts == Counts(audience=1, refused=1)
+
+
+def test_what_a_killed_run_had_not_begun_makes_room_on_its_day(
+    db: Database, tmp_path: Path
+) -> None:
+    campaign_id, list_id, _ = plan(db, 5)
+    dead = begin(db, campaign_id, tmp_path)
+    ledger = open_ledger(db, campaign_id, list_id, dead.run_id)
+    day = Day("2026-11-24", 3)
+    with db.write() as connection:
+        rows = ledger.exchange(connection, [], 5, NOW, day=day).claimed
+    assert len(rows) == 3
+    slot = dead.recorder.claim(rows[0].position, rows[0].attempt)
+    dead.recorder.started(slot, b"h" * 16)
+    dead.recorder.answered(slot, Stage.dot, Reply(250, "queued"))
+    dead.recorder.close(remove=False)
+
+    begun = begin(db, campaign_id, tmp_path)
+
+    assert (begun.found.released, begun.found.answered) == (2, 1)
+    with db.write() as connection:
+        assert left_today(connection, db.dialect, day) == 2
 
 
 def test_a_released_row_keeps_its_attempts(db: Database, tmp_path: Path) -> None:
