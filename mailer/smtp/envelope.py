@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from io import IncrementalNewlineDecoder
 
 from mailer.model.words import Reply, Stage
 from mailer.smtp.events import Answered
 from mailer.smtp.exchange import Outgoing
 from mailer.smtp.replies import Features
+from mailer.smtp.text import Text, stuff
 
 MAX_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3: a path has 256 octets, two of them brackets
 
@@ -69,15 +69,15 @@ def prepare(outgoing: Outgoing, features: Features) -> Prepared | Answered:
     if utf8 and not features.smtputf8:
         return _refuse(outgoing, Stage.mail, 553, "5.6.7", "The server")
 
-    text = outgoing.render()
-    if not clean(text):
+    text = outgoing.text or Text(outgoing.render())
+    if not text.clean:
         return _refuse(outgoing, Stage.data, 554, "5.6.0", "The message")
     options = ""
     if features.size is not None:
-        if 0 < features.size < len(text):
-            return _too_large(outgoing, len(text), features.size)
-        options = f" SIZE={len(text)}"
-    if not text.isascii():
+        if 0 < features.size < text.size:
+            return _too_large(outgoing, text.size, features.size)
+        options = f" SIZE={text.size}"
+    if not text.ascii:
         if not features.eightbitmime:
             return _refuse(outgoing, Stage.mail, 554, "5.6.3", "The message")
         options += " BODY=8BITMIME"
@@ -93,9 +93,9 @@ def prepare(outgoing: Outgoing, features: Features) -> Prepared | Answered:
     commands = f"MAIL FROM:<{sender}>{options}\r\nRCPT TO:<{recipient}>{notify}\r\n"
     if features.chunking and not features.pipelining:
         # One round trip less where each command waits. With PIPELINING nothing would be gained.
-        chunk = b"BDAT %d LAST\r\n%b" % (len(text), text)
-        return Prepared(outgoing.key, commands.encode(), chunk, len(text))
-    return Prepared(outgoing.key, f"{commands}DATA\r\n".encode(), stuff(text))
+        chunk = b"BDAT %d LAST\r\n%b" % (text.size, outgoing.render())
+        return Prepared(outgoing.key, commands.encode(), chunk, text.size)
+    return Prepared(outgoing.key, f"{commands}DATA\r\n".encode(), text.stuffed)
 
 
 def xtext(text: str) -> str:
@@ -109,26 +109,6 @@ def original_recipient(address: str) -> str:
         return f"rfc822;{xtext(address)}"
     escaped = _NOT_QCHAR.sub(lambda found: f"\\x{{{ord(found[0]):X}}}", address)
     return f"utf-8;{escaped}"
-
-
-def clean(text: bytes) -> bool:
-    """Tells if every line ends in CRLF and no other CR, LF or NUL is there (RFC 5321 2.3.8).
-
-    This is in the path of every mail, so the standard library's own search for line ends does it:
-    it reports which of CRLF, CR and LF it has met, in half the time that counting them takes.
-    """
-    decoder = IncrementalNewlineDecoder(None, translate=False)
-    decoder.decode(text.decode("latin-1"), final=True)
-    return decoder.newlines == "\r\n" and text.endswith(b"\r\n") and b"\0" not in text
-
-
-def stuff(text: bytes) -> bytes:
-    """Doubles the dots that begin a line, and adds the final dot (RFC 5321 section 4.5.2)."""
-    if text.rfind(b"\r\n.") >= 0:  # from the right: CPython's search skips ahead there
-        text = text.replace(b"\r\n.", b"\r\n..")
-    if text[:1] == b".":
-        text = b"." + text
-    return text + b".\r\n"
 
 
 def _address_fault(address: str, utf8: bool) -> str:

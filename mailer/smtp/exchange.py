@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mailer.model.words import Reply, Stage
+from mailer.smtp.text import Text
 
 
 @dataclass(slots=True)  # not frozen: made for every mail, and that costs a microsecond
 class Outgoing:
     """One envelope, and how to make its bytes when the wire is ready for them.
 
-    ``render`` returns the whole message with CRLF line ends, before dot-stuffing.
+    ``render`` returns the whole message with CRLF line ends, before dot-stuffing. ``text`` is the
+    same, made ready for SMTP beforehand.
     ``key`` is opaque to the wire and comes back in every observation.
     """
 
@@ -27,6 +29,7 @@ class Outgoing:
     render: Callable[[], bytes]
     smtputf8: bool = False
     envelope_id: str = ""  # comes back in reports of non-delivery (RFC 3461 section 4.4)
+    text: Text | None = None
 
 
 class Source(Protocol):

@@ -59,6 +59,10 @@ class Flow(Generic[T]):
             return None
         return self._lanes.pop(now)
 
+    def next_ones(self, most: int) -> list[T]:
+        """Items that will be next if nothing holds them back, without taking them."""
+        return self._lanes.next_ones(most)
+
     def went(self, key: int, now: float) -> None:
         """Its item is on the wire."""
         if self._pace.rate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
 from mailer.smtp.pace import Throttle
@@ -61,6 +62,10 @@ class Lanes(Generic[T]):
                 return item
             self._slow.setdefault(lane, deque()).append(item)  # limited since it came in
         return None
+
+    def next_ones(self, most: int) -> list[T]:
+        """The first of what waits for no lane."""
+        return [item for _, item in islice(self._free, most)]
 
     def opens_at(self) -> float | None:
         """When the first of what waits for its lane may go; None when nothing waits."""

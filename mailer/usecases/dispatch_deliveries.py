@@ -22,10 +22,7 @@ from random import Random
 from sqlalchemy import Connection
 
 from mailer.errors import StoppedError
-from mailer.message.fingerprint import fingerprint
-from mailer.message.mailbox import HeaderError
 from mailer.message.replies import ACCEPTED, classify
-from mailer.message.values import MergeError
 from mailer.model.words import (
     Blame,
     CampaignState,
@@ -45,8 +42,9 @@ from mailer.store.lanes import Day, Lane, suspend
 from mailer.store.ledger import Settled
 from mailer.store.recorder import Recorder
 from mailer.store.writer import Writer
-from mailer.usecases.render_ahead import BATCH, RenderAhead, Rendered
+from mailer.usecases.render_ahead import BATCH, Maker, RenderAhead, Rendered, rendered
 
+AHEAD = 15  # letters that are made together with the one that the wire asks for
 _ENVELOPE = (Stage.mail, Stage.rcpt, Stage.data)
 
 
@@ -73,8 +71,7 @@ class Dispatch:
     max_wait: float  # seconds to wait for a deferred row before the run ends
     clock: Clock
     lanes: Sequence[Lane]
-    envelope: Callable[[Claimed], tuple[str, bool, str]]  # MAIL FROM, SMTPUTF8 needed, ENVID
-    render: Callable[[Claimed], bytes]
+    letters: Maker
     progress: Callable[[Counts, int | None], None]
     ahead: RenderAhead | None = None  # signs on other threads; without it letters are made here
     stop_reason: str = ""
@@ -121,15 +118,13 @@ class Dispatch:
             if now - flight.claimed_at > STALE_SECONDS:
                 self._release(flight, "claimed afresh")
                 continue
-            message = self._render(flight)
-            if message is None:
+            outgoing = self._letter(flight)
+            if outgoing is None:
                 continue
             self._flow.went(flight.row.position, now)
             if self._spell is None:
                 self._spell = now
-            sender, smtputf8, envelope_id = self.envelope(flight.row)
-            to, text = flight.row.address, partial(bytes, message)
-            return Outgoing(flight.row.position, sender, to, text, smtputf8, envelope_id)
+            return outgoing
         if (opens := self._flow.opens_at(now)) is not None:
             self._wake_at(opens)
         return None
@@ -271,24 +266,22 @@ class Dispatch:
     def _release(self, flight: _Flight, why: str) -> None:
         self._settle(flight, flight.row.was, Cause.released, why[:120], "", None)
 
-    def _render(self, flight: _Flight) -> bytes | None:
-        """One person's bytes, or None when they must not be sent: the row is settled then.
+    def _letter(self, flight: _Flight) -> Outgoing | None:
+        """One person's letter, or None when it must not be sent: the row is settled then.
 
         Plan has tried every value, so a fault here is rare, and it is one person's: the run goes
         on. A second attempt must have the very bytes of the first.
         """
-        rendered, flight.rendered = flight.rendered, None
-        try:
-            if rendered is None:
-                message = self.render(flight.row)
-                flight.message_hash = fingerprint(message)
-            else:
-                message, flight.message_hash = rendered.taken()
-        except (MergeError, HeaderError) as error:
-            reply = Reply(554, str(error), "5.6.0")
-            self._settle(
-                flight, DeliveryState.refused, Cause.answered, "unsendable", str(error), None
-            )
+        letter, flight.rendered = flight.rendered, None
+        if letter is None:
+            letter = rendered(self.letters, flight.row)
+            for each in self._flow.next_ones(AHEAD):
+                each.rendered = each.rendered or rendered(self.letters, each.row)
+        flight.message_hash = letter.hash
+        if letter.outgoing is None:
+            fault = str(letter.fault)
+            reply = Reply(554, fault, "5.6.0")
+            self._settle(flight, DeliveryState.refused, Cause.answered, "unsendable", fault, None)
             outcome = Outcome(DeliveryState.refused, "unsendable", Blame.message)
             if why := self._breaker.heard(Stage.rcpt, outcome, reply):
                 self.stop(why)
@@ -300,7 +293,7 @@ class Dispatch:
                 " any more; nobody is sent such a mail."
             )
             return None
-        return message
+        return letter.outgoing
 
     def _suspend(self, lane: int, seconds: int, reply: Reply) -> None:
         """Gives back what is claimed for a lane, and writes down how long it is left alone."""

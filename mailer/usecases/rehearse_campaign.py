@@ -14,7 +14,7 @@ from mailer.contacts.masking import mask_address
 from mailer.message.compiled import CompiledMessage
 from mailer.message.links import KeyRing
 from mailer.model.words import CampaignState
-from mailer.ports import Clock, Outgoing
+from mailer.ports import Clock
 from mailer.smtp.envelope import prepare
 from mailer.smtp.events import Answered
 from mailer.smtp.replies import Features
@@ -156,9 +156,9 @@ def rehearse_campaign(
             to_try(connection, campaign.id, campaign.list_id, runs.milliseconds(clock.now())),
             tally,
         )
-        with RenderAhead(letters.render, _THREADS) as ahead:
+        with RenderAhead(letters, _THREADS) as ahead:
             for done, (row, rendered) in enumerate(_rendered(rows, ahead), 1):
-                _look(row, rendered, letters, tally)
+                _look(row, rendered, tally)
                 if done % 500 == 0:
                     progress(done + sum(tally.skipped.values()), total)
     return _report(campaign, tally)
@@ -189,13 +189,11 @@ def _rendered(rows: Iterator[Claimed], ahead: RenderAhead) -> Iterator[tuple[Cla
         yield from zip(some, job.result(), strict=True)
 
 
-def _look(row: Claimed, rendered: Rendered, letters: Letters, tally: _Tally) -> None:
-    if rendered.fault is not None:
+def _look(row: Claimed, rendered: Rendered, tally: _Tally) -> None:
+    outgoing = rendered.outgoing
+    if outgoing is None:
         tally.trouble(row, str(rendered.fault))
         return
-    message = rendered.message
-    sender, smtputf8, envelope_id = letters.envelope(row)
-    outgoing = Outgoing(row.position, sender, row.address, lambda: message, smtputf8, envelope_id)
     prepared = prepare(outgoing, _ABLE)
     if isinstance(prepared, Answered):
         tally.trouble(row, prepared.reply.text)
@@ -204,7 +202,7 @@ def _look(row: Claimed, rendered: Rendered, letters: Letters, tally: _Tally) -> 
         tally.changed += 1
         tally.trouble(row, "The letter is not what the first attempt sent any more.")
         return
-    tally.letter(row, message)
+    tally.letter(row, outgoing.render())
 
 
 def _report(campaign: Row[Any], tally: _Tally) -> Rehearsal:

@@ -1,55 +1,67 @@
-"""Renders and signs claimed letters on threads of their own, ahead of the wire.
+"""Renders claimed letters, a few together, before the wire asks for them.
 
-A signature takes a quarter of a millisecond, and ``cryptography`` lets go of the interpreter
-meanwhile: the event loop goes on, and several threads sign side by side.
+A few in a row cost half of what each costs between two writes. Letters that are signed are made on
+threads of their own: a signature takes a quarter of a millisecond, and ``cryptography`` lets go of
+the interpreter meanwhile, so the event loop goes on, and several threads sign side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from mailer.message.fingerprint import fingerprint
 from mailer.message.mailbox import HeaderError
 from mailer.message.values import MergeError
+from mailer.ports import Outgoing
+from mailer.smtp.text import Text
 from mailer.store.claims import Claimed
 
 BATCH = 8  # letters a job: handing over costs as much as rendering one
 
 
+class Maker(Protocol):
+    """Makes one person's letter; several threads may ask at once."""
+
+    def render(self, row: Claimed) -> bytes:
+        """The whole message. Raises MergeError and HeaderError."""
+
+    def envelope(self, row: Claimed) -> tuple[str, bool, str]:
+        """MAIL FROM, whether SMTPUTF8 is needed, and the name in reports (ENVID)."""
+
+
 class Rendered(NamedTuple):
     """One letter and its hash, or what is wrong with the person's values."""
 
-    message: bytes
+    outgoing: Outgoing | None
     hash: bytes
     fault: MergeError | HeaderError | None = None
 
-    def taken(self) -> tuple[bytes, bytes]:
-        """The letter and its hash. Raises the fault, if there is one."""
-        if self.fault is not None:
-            raise self.fault
-        return self.message, self.hash
+
+def rendered(letters: Maker, row: Claimed) -> Rendered:
+    """Makes one letter. A fault in one person's values is a result, not an error."""
+    try:
+        message = letters.render(row)
+        sender, smtputf8, name = letters.envelope(row)
+    except (MergeError, HeaderError) as error:
+        return Rendered(None, b"", error)
+    bytes_of = partial(bytes, message)  # no copy
+    outgoing = Outgoing(row.position, sender, row.address, bytes_of, smtputf8, name, Text(message))
+    return Rendered(outgoing, fingerprint(message))
 
 
 class RenderAhead:
-    """A few threads that render; ``render`` may be called by several at once."""
+    """A few threads that render."""
 
-    def __init__(self, render: Callable[[Claimed], bytes], threads: int) -> None:
-        self._render = render
+    def __init__(self, letters: Maker, threads: int) -> None:
+        self._letters = letters
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="signing")
 
     def submit(self, rows: Sequence[Claimed]) -> Future[list[Rendered]]:
         """Renders these, in their order. The future raises what is no fault of one person."""
-        return self._threads.submit(lambda: [self._one(row) for row in rows])
-
-    def _one(self, row: Claimed) -> Rendered:
-        """A fault in one person's values is a result, not an error."""
-        try:
-            message = self._render(row)
-        except (MergeError, HeaderError) as error:
-            return Rendered(b"", b"", error)
-        return Rendered(message, fingerprint(message))
+        return self._threads.submit(lambda: [rendered(self._letters, row) for row in rows])
 
     def close(self) -> None:
         """Ends the threads; what was not begun is not rendered any more."""

@@ -104,7 +104,7 @@ async def send_campaign(
         }
     schedule = Schedule(retry_after, clock)
     letters = Letters(campaign, compiled, keys, signer)
-    ahead = RenderAhead(letters.render, pace.signing_threads) if signer else None
+    ahead = RenderAhead(letters, pace.signing_threads) if signer else None
     runs.recover_issue(db, campaign.issue, folder=folder, now=clock.now(), judge=schedule.judge)
     begun = runs.begin(
         db,
@@ -133,8 +133,7 @@ async def send_campaign(
             max_wait=max_wait,
             clock=clock,
             lanes=lanes,
-            envelope=letters.envelope,
-            render=letters.render,
+            letters=letters,
             progress=progress,
             ahead=ahead,
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.model.words import Stage
-from mailer.smtp.envelope import Prepared, clean, prepare, stuff
+from mailer.smtp.envelope import Prepared, prepare
 from mailer.smtp.events import Answered
 from mailer.smtp.exchange import Outgoing
 from mailer.smtp.replies import Features
@@ -111,26 +111,3 @@ def test_no_address_whatever_adds_a_command(address: str, utf8: bool) -> None:
 
         assert lines[1:] == [b"RCPT TO:<" + address.encode() + b">", b"DATA", b""]
         assert not re.search(rb"[\x00-\x20\x7f<>]", address.encode())
-
-
-lines = st.sampled_from(
-    [b"\r\n", b"\r", b"\n", b".", b"..", b"a", b"\0", b"\x0b", b"\x85", b"\x1c"]
-)
-
-
-@given(st.lists(lines, max_size=12).map(b"".join))
-@example(b"\r\n")
-def test_clean_means_that_each_line_ends_in_crlf_and_nothing_else_does(text: bytes) -> None:
-    stray = re.search(rb"\r(?!\n)|(?<!\r)\n|\0", text)
-
-    assert clean(text) == (stray is None and text.endswith(b"\r\n"))
-
-
-@given(st.lists(st.sampled_from([b".", b"..", b"a", b"", b".a"]), min_size=1, max_size=8))
-def test_stuffed_text_has_one_end_and_is_undone_by_the_receiver(content: list[bytes]) -> None:
-    text = b"".join(line + b"\r\n" for line in content)
-    sent = stuff(text)
-
-    assert (b"\r\n" + sent).find(b"\r\n.\r\n") == len(sent) - 3
-    undone = [line[1:] if line[:1] == b"." else line for line in sent[:-3].split(b"\r\n")]
-    assert b"\r\n".join(undone) == text
