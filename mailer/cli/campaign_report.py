@@ -26,6 +26,7 @@ def document(report: CampaignReport) -> dict[str, Any]:
         "list": report.list_name,
         "segment": _segment(report),
         "excluded": report.excluded,
+        "added": report.added,
         "reasons": report.reasons,
         "stopped_because": report.because,
         "next_try": report.next_due,
@@ -94,8 +95,8 @@ def print_report(report: CampaignReport) -> None:
     print_next(report)
 
 
-def print_headlines(campaign: CampaignReport) -> None:
-    """What is about to be sent, before somebody is asked."""
+def print_headlines(campaign: CampaignReport, missing: int = 0) -> None:
+    """What is about to be sent, before somebody is asked; ``missing`` are to be added first."""
     screen.note(f"Campaign {campaign.campaign}, “{campaign.slug}”")
     screen.note(f"  subject   {campaign.subject}")
     screen.note(f"  from      {campaign.sender_address}")
@@ -106,6 +107,8 @@ def print_headlines(campaign: CampaignReport) -> None:
     screen.note(
         f"  audience  {campaign.counts.audience:,}, of whom {campaign.counts.left:,} to send"
     )
+    if missing:
+        screen.note(f"  added     {missing:,} who are on the list by now, and not in the audience")
     if campaign.excluded:
         left_out = ", ".join(f"{people:,} {reason}" for reason, people in campaign.excluded.items())
         screen.note(f"  left out  {left_out}")
@@ -113,11 +116,12 @@ def print_headlines(campaign: CampaignReport) -> None:
 
 def print_counts(report: CampaignReport) -> None:
     counts = report.counts
-    on_list = counts.audience + sum(report.excluded.values())
+    on_list = counts.audience - report.added + sum(report.excluded.values())
     screen.table(
         [
             ("on the list", on_list),
             *((f"  left out: {reason}", people) for reason, people in report.excluded.items()),
+            *([("added since the plan", report.added)] if report.added else []),
             ("audience", counts.audience),
         ]
     )

@@ -56,6 +56,13 @@ def send(
         int,
         typer.Option("--hold", metavar="SECONDS", help="Wait so long first, to call it back."),
     ] = 0,
+    to_missing: Annotated[
+        bool,
+        typer.Option(
+            "--to-missing",
+            help="First add who is on the list by now, and not in the audience.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -70,6 +77,8 @@ def send(
     """Send a campaign, or go on with one that was stopped. Asks first."""
     if report is not None and not dry_run:
         raise InputError("--report belongs to --dry-run.")
+    if to_missing and (dry_run or at is not None):
+        raise InputError("--to-missing adds people and sends at once: without --at and --dry-run.")
     if dry_run:
         rehearsal.dry_run(name, report)
         return
@@ -81,6 +90,7 @@ def send(
         site_check=not no_site_check,
         spool=spool,
         when=When(at, not_after, hold),
+        to_missing=to_missing,
     )
 
 

@@ -31,8 +31,12 @@ def send(
     site_check: bool,
     spool: str | None = None,
     when: scheduling.When = scheduling.NOW,
+    to_missing: bool = False,
 ) -> None:
-    """Sends until nobody is left or something stops it. Raises typer.Exit with the status."""
+    """Sends until nobody is left or something stops it. Raises typer.Exit with the status.
+
+    ``to_missing`` adds who is on the list by now and not in the audience, first.
+    """
     import asyncio
     import signal
 
@@ -48,8 +52,11 @@ def send(
         transport = mailer.spool(spool) if spool is not None else None
         mailer.require_sendable(spooled=spool is not None)
         before = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+        missing = _missing(mailer, before) if to_missing else 0
         _look_first(mailer, before, frozen=frozen, site_check=site_check, far=spool is None)
-        _ask(mailer, before, yes=yes, spool=spool, at=start_at)
+        _ask(mailer, before, yes=yes, spool=spool, at=start_at, missing=missing)
+        if missing:
+            _add_missing(mailer, before)
         if start_at is not None:
             scheduling.schedule(mailer, before, start_at, not_after)
             return
@@ -83,6 +90,45 @@ def send(
         raise typer.Exit(130 if by_hand else 75)
     if outcome.counts.unknown:
         raise typer.Exit(1)
+
+
+def _missing(mailer: Mailer, campaign: CampaignReport) -> int:
+    """How many are to be added. Ends with 0 when that is nobody and nobody else is left."""
+    from mailer.usecases.add_missing import count_missing
+
+    found = count_missing(campaign.slug, db=mailer.db, clock=mailer.clock)
+    if found.added:
+        return found.added
+    screen.note("Nobody is missing: everybody on the list who may be mailed is in the audience.")
+    if not campaign.counts.left:
+        if not screen.result(campaign_report.document(campaign)):
+            campaign_report.print_counts(campaign)
+        raise typer.Exit(0)
+    return 0
+
+
+def _add_missing(mailer: Mailer, campaign: CampaignReport) -> None:
+    """Adds them. Ends with 75 when they are to be approved first: what was approved has grown."""
+    from mailer.usecases.add_missing import add_missing
+    from mailer.usecases.show_campaign import show_campaign
+
+    slug = campaign.slug
+    found = add_missing(
+        slug,
+        db=mailer.db,
+        clock=mailer.clock,
+        folder=mailer.runs,
+        retry_after=mailer.settings.retry_after,
+        lane_of=mailer.sending_policy.lane_of,
+    )
+    screen.note(f"{found.added:,} people were added.")
+    if mailer.settings.require_approval and found.added:
+        after = show_campaign(slug, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+        if not screen.result(campaign_report.document(after)):
+            screen.say("The audience has grown since it was approved, so nothing was sent yet.")
+            screen.say(f"Next: mailer campaigns approve {slug}")
+            screen.say(f"      mailer campaigns send {slug}")
+        raise typer.Exit(75)
 
 
 def _called_back(campaign: CampaignReport) -> None:
@@ -229,14 +275,20 @@ async def _until_stopped(
 
 
 def _ask(
-    mailer: Mailer, campaign: CampaignReport, *, yes: bool, spool: str | None, at: datetime | None
+    mailer: Mailer,
+    campaign: CampaignReport,
+    *,
+    yes: bool,
+    spool: str | None,
+    at: datetime | None,
+    missing: int,
 ) -> None:
-    campaign_report.print_headlines(campaign)
+    campaign_report.print_headlines(campaign, missing)
     servers = ", ".join(mailer.mail_servers_named)
     screen.note(f"  into      {spool}" if spool else f"  through   {servers}")
     if at is not None:
         screen.note(f"  at        {scheduling.moments_shown(at)}")
-    people = campaign.counts.left
+    people = campaign.counts.left + missing
     if people > _ASK_FOR_NUMBER:
         question = f"Type the number of people, {people}, to send:"
         screen.confirm(question, answer=str(people), yes=yes)

@@ -49,6 +49,8 @@ class Campaign(SQLModel, table=True):
     destination: str = Field(default="", sa_column_kwargs={"server_default": ""})
     # ↑ the files that it was last sent into; empty: the mail server
     not_after: datetime | None = None  # the latest time to start; later somebody is asked
+    added: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    # ↑ people of the audience who came into it after the plan
 
 
 class Variant(SQLModel, table=True):

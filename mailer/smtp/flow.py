@@ -30,7 +30,9 @@ class Flow(Generic[T]):
     def __init__(self, pace: Pace, stretches: Sequence[Stretch]) -> None:
         self._pace = pace
         self._names = [stretch.name for stretch in stretches]
-        throttles = [Throttle(pace.lane_rates.get(name, 0.0)) for name in self._names]
+        # A provider may have several stretches, and one pace.
+        each = {name: Throttle(pace.lane_rates.get(name, 0.0)) for name in self._names}
+        throttles = [each[name] for name in self._names]
         for stretch, throttle in zip(stretches, throttles, strict=True):
             throttle.suspend(stretch.suspended_until, stretch.why)
         self._all = Throttle(pace.rate)
@@ -111,5 +113,8 @@ class Flow(Generic[T]):
         return outcome, 0
 
     def withdraw(self, lane: int | None = None) -> list[T]:
-        """Takes everything out of one lane's queue, or of all."""
-        return list(self._lanes.take_all(lane))
+        """Takes everything out of the queues of one lane's provider, or of all."""
+        if lane is None:
+            return list(self._lanes.take_all())
+        own = [n for n, name in enumerate(self._names) if name == self._names[lane]]
+        return [item for number in own for item in self._lanes.take_all(number)]

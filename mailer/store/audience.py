@@ -11,7 +11,7 @@ not hold back the rest. The order is the same each time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +60,7 @@ SLICE = 8_000  # people in one write transaction: some 100 ms
 _OURS = SUBSCRIPTION.alias("u")
 _ON_LIST = table("list_suppression", column("list_id", BigInteger), column("hash", LargeBinary))
 # Got it, or may have got it.
+IN_AUDIENCE = "in_audience"  # the reason of who has a row in the campaign ``beyond``
 GOT = ("accepted", "unknown", "sending", "deferred")
 
 _STAGE = MetaData()
@@ -113,6 +114,7 @@ class Selection:
     not_in: Sequence[int] = ()  # campaigns
     cap: FrequencyCap | None = None
     now_ms: int = 0  # the instant from which the cap's days count back
+    beyond: int | None = None  # a campaign: only who is not in its audience
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,11 @@ def reasons(selection: Selection, dialect: str) -> list[tuple[str, Yes]]:
         ),
         ("paused", _OURS.c.paused_until > selection.now_ms),
     ]
+    if selection.beyond is not None:
+        there = exists().where(
+            DELIVERY.c.subscriber_id == me, DELIVERY.c.campaign_id == selection.beyond
+        )
+        found.insert(0, (IN_AUDIENCE, there))
     if selection.segment is not None:
         found.append(("segment", not_(rules.rule(selection.segment))))
     if selection.not_on:
@@ -268,6 +275,10 @@ _DELIVERY_COLUMNS = [
 ]
 
 
+# Called with the first and the last position of a slice, before it is written.
+Joining = Callable[[Connection, int, int], None]
+
+
 class Crowd:
     """Everybody on a list, each with a fate; those who get it in the order of sending."""
 
@@ -359,11 +370,18 @@ class Crowd:
                 yield Values(*row)
 
     def write(
-        self, campaign_id: int, variants: Sequence[int], variant_of: Mapping[str | None, int]
+        self,
+        campaign_id: int,
+        variants: Sequence[int],
+        variant_of: Mapping[str | None, int],
+        *,
+        behind: int = 0,
+        joining: Joining | None = None,
     ) -> None:
         """Writes one delivery and one snapshot for each person of the audience, in slices.
 
-        ``variants`` are rows' ids, ``variant_of`` says which of them a language gets.
+        ``variants`` are rows' ids, ``variant_of`` says which of them a language gets. Positions
+        come ``behind`` those that are there; ``joining`` is called in each slice's transaction.
         """
         variant = case(
             *(
@@ -378,11 +396,12 @@ class Crowd:
             _AUDIENCE.c.position >= bindparam("first"), _AUDIENCE.c.position <= bindparam("last")
         )
         campaign, nothing = literal(campaign_id, Integer()), literal("", String())
+        position = (_AUDIENCE.c.position + literal(behind, Integer())).label("place")
         deliveries = insert(Delivery).from_select(
             _DELIVERY_COLUMNS,
             select(
                 campaign,
-                _AUDIENCE.c.position,
+                position,
                 _CHOSEN.c.id,
                 variant,
                 literal(DeliveryState.planned.value, String()),
@@ -396,7 +415,7 @@ class Crowd:
         )
         snapshots = insert(Snapshot).from_select(
             ["campaign_id", "position", "address", "fields"],
-            select(campaign, _AUDIENCE.c.position, _CHOSEN.c.address, _CHOSEN.c.fields)
+            select(campaign, position, _CHOSEN.c.address, _CHOSEN.c.fields)
             .select_from(joined)
             .where(slice_of)
             .order_by(_AUDIENCE.c.position),
@@ -404,6 +423,8 @@ class Crowd:
         self._connection.execution_options(mailer_immediate=True)
         for first, last in self._slices():
             with self._connection.begin():
+                if joining is not None:
+                    joining(self._connection, first, min(last, self.size))
                 self._connection.execute(deliveries, {"first": first, "last": last})
                 self._connection.execute(snapshots, {"first": first, "last": last})
 

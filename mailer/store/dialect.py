@@ -52,7 +52,7 @@ def run(
     For the hot path alone: a claim takes eight statements, and through the engine each costs more
     preparation than SQLite needs for the work. A list of mappings runs the statement once for each.
     """
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     many = isinstance(values, list)
     if connection.dialect.name == "sqlite":
         return (driver.executemany if many else driver.execute)(statement, values)

@@ -80,11 +80,11 @@ def earliest_due(connection: Connection, campaign_id: int, lane: Lane) -> int | 
 
 
 def suspend(connection: Connection, campaign_id: int, lane: int, until: int, why: str) -> None:
-    """Writes down that a provider wants to be left alone until then (ms)."""
+    """Writes down that a lane's provider wants to be left alone until then (ms)."""
     run(
         connection,
-        "UPDATE lane SET resume_at = :until, why = :why"
-        " WHERE campaign_id = :campaign AND lane = :lane",
+        "UPDATE lane SET resume_at = :until, why = :why WHERE campaign_id = :campaign AND name ="
+        " (SELECT name FROM lane WHERE campaign_id = :campaign AND lane = :lane)",
         {"until": until, "why": why[:300], "campaign": campaign_id, "lane": lane},
     )
 

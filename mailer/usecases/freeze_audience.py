@@ -54,6 +54,8 @@ def freeze_audience(
     selection: audience.Selection,
     lane_of: Mapping[str, str],
     site_url: str,
+    behind: int = 0,
+    joining: Callable[[Sequence[tuple[str, int]]], audience.Joining] | None = None,
 ) -> Frozen:
     """Writes the audience of a campaign that is being planned.
 
@@ -63,8 +65,9 @@ def freeze_audience(
     3. Write deliveries and snapshots, in slices.
 
     ``variants`` are rows' ids, ``letters`` what they hold; ``choose`` says which of them a language
-    gets; ``lane_of`` names the lane of a domain. Raises InputError when somebody lacks a value
-    that the mail needs.
+    gets; ``lane_of`` names the lane of a domain. Of a campaign that is there already, ``behind`` is
+    its last position, and ``joining`` makes of the lanes what each slice does beside.
+    Raises InputError when somebody lacks a value that the mail needs.
     """
     names = sorted({name for letter in letters for name in letter.names})
     with audience.gathered(db, selection, names, lane_of) as crowd:
@@ -75,7 +78,8 @@ def freeze_audience(
             sizes.look(variant_of[values.language], values)
         gaps.complain()
         longest = sizes.measure(site_url)
-        crowd.write(campaign_id, variants, variant_of)
+        with_each = joining(crowd.lanes) if joining is not None else None
+        crowd.write(campaign_id, variants, variant_of, behind=behind, joining=with_each)
     by_variant = [0] * len(variants)
     for language, people in crowd.languages.items():
         by_variant[variant_of[language]] += people

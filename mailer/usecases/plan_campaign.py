@@ -130,7 +130,12 @@ def plan_campaign(
             "asks_again": any(_asks_again(each.rendition) for each in report.variants),
             "sources": sources(issue),
             "variants": [
-                {"language": each.offered.tag, "subject": each.subject, "from": str(each.sender)}
+                {
+                    "language": each.offered.tag,
+                    "also_for": each.offered.also_for,
+                    "subject": each.subject,
+                    "from": str(each.sender),
+                }
                 for each in letters
             ],
         },

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row
 
@@ -91,6 +93,37 @@ def select_audience(
     }
     unsure = [doubt for rule in named for doubt in doubts(rule, known)]
     return Selected(mailing_list, selection, frozen, list(dict.fromkeys(unsure)), excluded)
+
+
+def select_again(connection: Connection, campaign: Row[Any], now: datetime) -> Selection:
+    """Who is asked for by what a campaign froze, as things stand now, beyond its audience.
+
+    Segments are those of the plan, with its rules. Raises NotFoundError for a list or a campaign
+    that is gone, RuleError for a rule that can't be read any more.
+    """
+    frozen: Mapping[str, Any] = campaign.frozen.get("selection", {})
+    calendar = Calendar(now, ZoneInfo(frozen.get("time_zone", "UTC")))
+    known = segments.vocabulary(connection)
+
+    def rule(each: Mapping[str, Any]) -> Rule:
+        then = {**known.segments, **each["named"], each["name"]: each["rule"]}
+        words = replace(known, segments=then)
+        tree = read_rule(each["rule"], words, calendar, name=each["name"])
+        return Within(each["name"], tree, each["rule"])
+
+    segment, cap = frozen.get("segment"), frozen.get("frequency_cap")
+    earlier = [] if campaign.frozen["again"] else campaigns.of_issue(connection, campaign.issue)
+    return Selection(
+        list_id=campaign.list_id,
+        earlier=[each for each in earlier if each != campaign.id],
+        segment=rule(segment) if segment else None,
+        not_on=[people.find_list(connection, n).id for n in frozen.get("excluded_lists", ())],
+        not_among=[rule(each) for each in frozen.get("excluded_segments", ())],
+        not_in=[campaigns.find(connection, name).id for name in frozen.get("not_in", ())],
+        cap=FrequencyCap(*map(int, cap.split("/"))) if cap else None,
+        now_ms=milliseconds(now),
+        beyond=campaign.id,
+    )
 
 
 def _kind_of(name: str, known: Vocabulary) -> tuple[str, str]:

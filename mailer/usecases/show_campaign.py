@@ -56,6 +56,7 @@ class CampaignReport:
     approved: Mapping[str, str] = field(default_factory=dict)  # by whom and when, or nothing
     start_at: datetime | None = None  # of a schedule or a hold
     not_after: datetime | None = None
+    added: int = 0  # of the audience, since the plan
     worker: bool = False  # whether one is alive that would see to it
     variants: Sequence[VariantReport] = ()  # of one campaign with several, the default first
 
@@ -111,6 +112,7 @@ def _report(
         selection=campaign.frozen.get("selection", {}),
         start_at=campaign.start_at,
         not_after=campaign.not_after,
+        added=campaign.added,
         worker=bool(workers.alive(connection, runs.milliseconds(clock.now()))),
         approved={name: campaign.approval[name] for name in ("by", "at")}
         if campaign.approval
