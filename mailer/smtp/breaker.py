@@ -22,22 +22,22 @@ _SAME_REFUSALS = 10  # in a row, with one status: it is about us, not about ten 
 class Breaker:
     """One run's count. ``heard`` and ``lost`` return the sentence to stop with, or an empty one."""
 
+    accepted: int = 0  # since the last one that was not; added to, not told, for each mail
     _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    _bad: int = 0
     _same: tuple[str, int] = ("", 0)
     _lost: int = 0
     _hung_up: dict[int, int] = field(default_factory=dict)
 
     def heard(self, stage: Stage, outcome: Outcome, reply: Reply) -> str:
         """One person's answer, which stops nothing by itself."""
-        accepted = outcome.state is DeliveryState.accepted
-        if len(self._recent) == _RECENT:
-            self._bad -= not self._recent[0]
-        self._recent.append(accepted)
-        self._bad += not accepted
-        if accepted:
+        if self.accepted:
+            self._recent.extend([True] * min(self.accepted, _RECENT))
             self._same = ("", 0)
+            self.accepted = 0
+        if outcome.state is DeliveryState.accepted:
+            self.accepted = 1
             return ""
+        self._recent.append(False)
         return self._same_again(stage, outcome, reply) or self._mostly_bad(reply)
 
     def hung_up(self, key: int) -> float | None:
@@ -74,9 +74,10 @@ class Breaker:
         )
 
     def _mostly_bad(self, reply: Reply) -> str:
-        if len(self._recent) < _RECENT or self._bad * 2 <= _RECENT:
+        bad = self._recent.count(False)
+        if len(self._recent) < _RECENT or bad * 2 <= _RECENT:
             return ""
         return (
-            f"Of the last {_RECENT} people, {self._bad} were refused or put off: something is wrong"
+            f"Of the last {_RECENT} people, {bad} were refused or put off: something is wrong"
             f" with the list or with us. The last: {reply}"
         )

@@ -36,6 +36,7 @@ class Flow(Generic[T]):
         for stretch, throttle in zip(stretches, throttles, strict=True):
             throttle.suspend(stretch.suspended_until, stretch.why)
         self._all = Throttle(pace.rate)
+        self.backing_off = any(throttle.backing_off for throttle in throttles)
         self._lanes: Lanes[T] = Lanes([stretch.last for stretch in stretches], throttles)
 
     def __len__(self) -> int:
@@ -89,6 +90,7 @@ class Flow(Generic[T]):
         throttle = self._lanes.throttles[self._lanes.of(key)]
         if throttle.backing_off:
             throttle.accepted(now)
+            self.backing_off = any(each.backing_off for each in self._lanes.throttles)
 
     def troubled(self, key: int, outcome: Outcome, reply: Reply, now: float) -> tuple[Outcome, int]:
         """Slows a lane down, or suspends it; returns what the reply means then, and for how long.
@@ -102,14 +104,14 @@ class Flow(Generic[T]):
             fresh = self.left_alone(lane, now) < outcome.suspend / 2
             if fresh:
                 throttle.suspend(now + outcome.suspend, str(reply))
-                throttle.deferred(now)
+                self.backing_off |= throttle.deferred(now)
             return replace(outcome, stops_run=False), outcome.suspend if fresh else 0
         if (
             outcome.state is DeliveryState.deferred
             and outcome.blame in (Blame.rate, Blame.policy, Blame.infrastructure)
             and outcome.reason not in _ABOUT_ONE
         ):
-            throttle.deferred(now, asked=outcome.blame is Blame.rate)
+            self.backing_off |= throttle.deferred(now, asked=outcome.blame is Blame.rate)
         return outcome, 0
 
     def withdraw(self, lane: int | None = None) -> list[T]:

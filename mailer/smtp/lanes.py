@@ -47,7 +47,7 @@ class Lanes(Generic[T]):
 
     def pop(self, now: float) -> T | None:
         """The next item whose lane is open."""
-        for lane, waiting in list(self._slow.items()):
+        for lane, waiting in list(self._slow.items()) if self._slow else ():
             if not waiting:
                 del self._slow[lane]
             elif self.throttles[lane].opens_at(now) <= now:
@@ -58,7 +58,8 @@ class Lanes(Generic[T]):
                 return item
         while self._free:
             lane, item = self._free.popleft()
-            if not self._limited(lane, now):
+            throttle = self.throttles[lane]
+            if not throttle.limited and throttle.suspended_until <= now:
                 return item
             self._slow.setdefault(lane, deque()).append(item)  # limited since it came in
         return None
@@ -96,4 +97,4 @@ class Lanes(Generic[T]):
 
     def _limited(self, lane: int, now: float) -> bool:
         throttle = self.throttles[lane]
-        return throttle.rate > 0 or throttle.suspended_until > now
+        return throttle.limited or throttle.suspended_until > now

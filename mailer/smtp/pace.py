@@ -51,12 +51,16 @@ class Throttle:
     ceiling: float = 0.0
     suspended_until: float = 0.0
     why: str = ""
+    limited: bool = False  # it has a rate; kept beside, because each mail asks
     _limit: float = 0.0  # 0: not backing off
     _trouble_at: float = 0.0  # the pace at which the trouble began
     _changed: float = -_BURST
     _next: float = 0.0
     _seen: _Seen = field(default_factory=lambda: _Seen())
     _put_off: _Seen = field(default_factory=lambda: _Seen())
+
+    def __post_init__(self) -> None:
+        self.limited = self.rate > 0
 
     @property
     def rate(self) -> float:
@@ -76,8 +80,8 @@ class Throttle:
     def took(self, now: float) -> None:
         """One message is going."""
         self._seen.count(now)
-        if rate := self.rate:
-            self._next = max(self._next, now - _LATE) + 1 / rate
+        if self.limited:
+            self._next = max(self._next, now - _LATE) + 1 / self.rate
 
     def deferred(self, now: float, *, asked: bool = True) -> bool:
         """A message was put off; returns whether the pace was halved for it.
@@ -93,6 +97,7 @@ class Throttle:
         pace = self.rate or self._seen.rate(now)
         self._trouble_at = max(self._trouble_at, pace)
         self._limit = max(pace / 2, SLOWEST)
+        self.limited = True
         self._changed = now
         self._next = max(self._next, now + 1 / self._limit)
         return True
@@ -105,6 +110,7 @@ class Throttle:
         self._changed = now
         if self._limit >= self._trouble_at:
             self._limit = self._trouble_at = 0.0
+            self.limited = self.ceiling > 0
 
     def suspend(self, until: float, why: str) -> None:
         """Nothing goes before then; afterwards it begins slowly."""
@@ -124,7 +130,8 @@ class _Seen:
     def count(self, now: float) -> None:
         if self.since is None:
             self.since = self.begun = now
-        self._turn(now)
+        if now - self.begun >= _HALF:
+            self._turn(now)
         self.fresh += 1
 
     def number(self, now: float) -> float:

@@ -85,6 +85,7 @@ class Dispatch:
     _spell: float | None = None  # when the present spell of sending began
     _flights: dict[int, _Flight] = field(default_factory=dict)
     _flow: Flow[_Flight] = field(init=False)
+    _group: int = field(init=False)
     _settled: list[Settled] = field(default_factory=list)
     _exchanging: list[int] | None = None  # positions that the running exchange settles
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
@@ -106,6 +107,7 @@ class Dispatch:
             for lane in self.lanes
         ]
         self._flow = Flow(self.pace, stretches)
+        self._group = min(self.pace.group, self.pace.rows)
 
     # ---- ports.Source ------------------------------------------------------------------
 
@@ -152,13 +154,17 @@ class Dispatch:
 
     def answered(self, key: int, stage: Stage, reply: Reply) -> None:
         flight = self._flights[key]
+        self.recorder.answered(flight.slot, stage, reply)
+        self.answers += 1
+        if stage is Stage.dot and reply.positive and not self._flow.backing_off:
+            self._breaker.accepted += 1  # nearly everybody, so nothing is asked here
+            self._settle(flight, DeliveryState.accepted, Cause.answered, "", str(reply), None)
+            return
         outcome = classify(stage, reply)
         whole = outcome.blame is Blame.message and outcome.stops_run
         if whole and not flight.row.address.isascii():
             # Its headers alone hold UTF-8: what the server dislikes is this one letter.
             outcome = Outcome(DeliveryState.refused, "eai_unsupported", Blame.message)
-        self.recorder.answered(flight.slot, stage, reply)
-        self.answers += 1
         now = self._loop.time()
         if outcome is ACCEPTED:
             self._flow.accepted(key, now)
@@ -255,13 +261,12 @@ class Dispatch:
         reply: str,
         due_at: int | None,
     ) -> None:
-        row = flight.row
-        self._settled.append(
-            Settled(
-                row.position, row.attempt, state, cause, reason, reply, due_at, flight.message_hash
-            )
+        row, hashed, settled = flight.row, flight.message_hash, self._settled
+        settled.append(
+            Settled(row.position, row.attempt, state, cause, reason, reply, due_at, hashed)
         )
-        self._wake_ledger()
+        if self._committing is None or len(settled) >= self._group or not self._flow:
+            self._wake_ledger()
 
     def _release(self, flight: _Flight, why: str) -> None:
         self._settle(flight, flight.row.was, Cause.released, why[:120], "", None)
@@ -354,9 +359,7 @@ class Dispatch:
         """Commits when a group is full or the wire is about to run dry; else in a moment."""
         if self._exchanging is not None or self._draining:
             return
-        if len(self._settled) >= min(self.pace.group, self.pace.rows) or not (
-            self._flow or self._behind
-        ):
+        if len(self._settled) >= self._group or not (self._flow or self._behind):
             self._exchange()
         elif self._committing is None:
             self._committing = self._loop.call_later(0.05, self._exchange)
