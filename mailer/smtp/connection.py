@@ -306,13 +306,15 @@ class Connection(asyncio.BufferedProtocol):
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
-        data = bytes(self._view[:nbytes])
-        unsent = self.transport.get_write_buffer_size() if self.transport else 0
-        self._guard(partial(self._read, data, unsent - self._overhead))
+        self._guard(partial(self._read, bytes(self._view[:nbytes])))
 
-    def _read(self, data: bytes, unsent: int) -> None:
-        events = self.machine.receive(data, unsent)
-        self._tell(self._hear, events)
+    def _read(self, data: bytes) -> None:
+        unsent = self.transport.get_write_buffer_size() if self.transport else 0
+        events = self.machine.receive(data, unsent - self._overhead)
+        if len(events) == 1:
+            self._hear(events[0])
+        else:
+            self._tell(self._hear, events)
         if self._exchange is not None:
             self._pump()
             if not self._paused:

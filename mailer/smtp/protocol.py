@@ -19,6 +19,7 @@ may be written, and ``close`` accounts for what was under way.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import replace
 from enum import Enum
@@ -52,6 +53,12 @@ _STAGES = {
     _RSET: Stage.session,
 }
 _RSET_LINE = b"RSET\r\n"
+_STEADY = [_DOT, _MAIL, _RCPT, _DATA]
+# What a read brings in the steady state, whole and in order. Anything else is read line by line.
+_ALL_WELL = re.compile(
+    rb"250 ([^\r\n]{0,500})\r\n250 [^\r\n]{0,500}\r\n"
+    rb"25[01] [^\r\n]{0,500}\r\n354 [^\r\n]{0,500}\r\n"
+).fullmatch
 _NOT_KNOWN = (500, 502, 504)  # a command that is offered and not there
 
 
@@ -203,6 +210,8 @@ class Machine:
 
     def receive(self, data: bytes, unsent: int = 0) -> list[Event]:
         """Takes bytes that the server sent; ``unsent`` is how many of ours have not left yet."""
+        if (well := _ALL_WELL(data)) and (event := self._all_well(well[1], unsent)):
+            return [event]
         events: list[Event] = []
         for raw in self._reader.feed(data):
             if self.closed:
@@ -211,6 +220,24 @@ class Machine:
         if self._reader.fault and not self.closed:
             self._break(self._reader.fault, events)
         return events
+
+    def _all_well(self, said: bytes, unsent: int) -> Event | None:
+        """A dot and the envelope behind it, all answered with yes: the same as one by one."""
+        body, ahead = self._body, self._ahead
+        if (
+            body is None
+            or ahead is None
+            or self._reader.partial
+            or self.closed
+            or self._due
+            or unsent > self._after_dot
+            or list(self._pending) != _STEADY
+        ):
+            return None
+        self._body = None
+        self._pending.clear()
+        ahead.mail_ok = ahead.rcpt_ok = self._go = True
+        return Answered(body.key, Stage.dot, as_reply(250, (said,)))
 
     def _take(self, raw: RawReply, unsent: int, events: list[Event]) -> None:
         """Matches one reply to the oldest command that has none."""
