@@ -23,6 +23,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cache
 from hashlib import sha256
 from hmac import compare_digest, digest
 
@@ -197,15 +198,24 @@ def make_verp(ring: KeyRing, campaign: int, subscriber: int, *, key_id: int | No
 
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
-_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+
+
+@cache
+def _threes() -> list[str]:
+    pairs = [first + second for first in _LETTERS for second in _LETTERS]
+    return [pair + third for pair in pairs for third in _LETTERS]
 
 
 def _base32(data: bytes) -> str:
-    """Lower-case base32 without padding: twice as fast as the standard library's, for each mail."""
-    groups = -(-len(data) // 5)
-    number = int.from_bytes(data.ljust(groups * 5, b"\0"), "big")
-    pairs = [_PAIRS[number >> shift & 1023] for shift in range(groups * 40 - 10, -1, -10)]
-    return "".join(pairs)[: (len(data) * 8 + 4) // 5]
+    """Lower-case base32 without padding: four times as fast as the standard library's.
+
+    Every mail has one. Three letters are fifteen bits, looked up together.
+    """
+    threes, bits = _threes(), len(data) * 8
+    groups = -(-bits // 15)
+    number = int.from_bytes(data, "big") << groups * 15 - bits
+    found = [threes[number >> shift & 32767] for shift in range(groups * 15 - 15, -1, -15)]
+    return "".join(found)[: (bits + 4) // 5]
 
 
 def message_id(
@@ -251,6 +261,23 @@ class Tokens:
         head, _, mac = self._purposes[purpose]
         number = subscriber.to_bytes(5, "big")
         return head + _url_text(number + mac(number)[:_TAG])
+
+    def of(self, subscriber: int) -> tuple[str, str, str]:
+        """To unsubscribe, for preferences, and the left side of Message-ID: encoded together."""
+        number = subscriber.to_bytes(5, "big")
+        leave, _, leave_mac = self._purposes[Purpose.unsubscribe]
+        prefer, _, prefer_mac = self._purposes[Purpose.preferences]
+        message, _, message_mac = self._purposes[Purpose.message]
+        # Of three bytes become four letters, and each of these has a multiple of three.
+        text = _url_text(
+            number
+            + leave_mac(number)[:_TAG]
+            + number
+            + prefer_mac(number)[:_TAG]
+            + number
+            + message_mac(number)[:_SHORT_TAG]
+        )
+        return leave + text[:28], prefer + text[28:56], message + text[56:]
 
     def message_id(self, subscriber: int, domain: str) -> str:
         """As ``message_id`` has it."""

@@ -22,14 +22,20 @@ from mailer.store.claims import Claimed
 BATCH = 8  # letters a job: handing over costs as much as rendering one
 
 
+class Letter(NamedTuple):
+    """One person's message and its envelope."""
+
+    message: bytes
+    sender: str  # MAIL FROM
+    smtputf8: bool
+    name: str  # in reports (ENVID)
+
+
 class Maker(Protocol):
-    """Makes one person's letter; several threads may ask at once."""
+    """Makes letters; several threads may ask at once."""
 
-    def render(self, row: Claimed) -> bytes:
-        """The whole message. Raises MergeError and HeaderError."""
-
-    def envelope(self, row: Claimed) -> tuple[str, bool, str]:
-        """MAIL FROM, whether SMTPUTF8 is needed, and the name in reports (ENVID)."""
+    def make(self, row: Claimed) -> Letter:
+        """One person's. Raises MergeError and HeaderError."""
 
 
 class Rendered(NamedTuple):
@@ -43,12 +49,11 @@ class Rendered(NamedTuple):
 def rendered(letters: Maker, row: Claimed) -> Rendered:
     """Makes one letter. A fault in one person's values is a result, not an error."""
     try:
-        message = letters.render(row)
-        sender, smtputf8, name = letters.envelope(row)
+        message, sender, smtputf8, name = letters.make(row)
     except (MergeError, HeaderError) as error:
         return Rendered(None, b"", error)
-    bytes_of = partial(bytes, message)  # no copy
-    outgoing = Outgoing(row.position, sender, row.address, bytes_of, smtputf8, name, Text(message))
+    again = partial(bytes, message)  # no copy
+    outgoing = Outgoing(row.position, sender, row.address, again, smtputf8, name, Text(message))
     return Rendered(outgoing, fingerprint(message))
 
 

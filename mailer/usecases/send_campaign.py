@@ -28,7 +28,7 @@ from mailer.store.database import Database
 from mailer.store.lanes import lanes_of
 from mailer.store.ledger import counts
 from mailer.usecases.dispatch_deliveries import Dispatch
-from mailer.usecases.render_ahead import RenderAhead
+from mailer.usecases.render_ahead import Letter, RenderAhead
 from mailer.usecases.sign_letters import Signing
 
 Progress = Callable[[Counts, int | None], None]
@@ -274,7 +274,7 @@ class Letters:
         # A rotated key would give a retry other bytes.
         self._tokens = Tokens(keys, campaign.id, frozen["key_id"])
         self._site: str = frozen["site_url"]
-        self._return_path: str = frozen["return_path"]
+        self._return_path: tuple[str, str, str] = frozen["return_path"].partition("{token}")
         self._asks_again: bool = frozen.get("asks_again", False)
         self._domain: str = frozen["message_id_domain"]
         self._date: tuple[int, str] = (-1, "")
@@ -284,38 +284,37 @@ class Letters:
                 variant: signer.expecting(each.shared_body) for variant, each in compiled.items()
             }
 
-    def envelope(self, row: Claimed) -> tuple[str, bool, str]:
-        """MAIL FROM, whether SMTPUTF8 is needed, and what names this mail in reports (ENVID).
-
-        The person's signed token stands in the return path where it has room for one, and is the
-        envelope's name too; without room, the name is the left side of Message-ID.
-        """
-        tokens, sender = self._tokens, self._return_path
-        if "{token}" in sender:
-            name = tokens.verp(row.subscriber_id)
-            sender = sender.replace("{token}", name)
-        else:
-            name = tokens.message_id(row.subscriber_id, self._domain).partition("@")[0]
-        return sender, not row.address.isascii(), name
-
     def render(self, row: Claimed) -> bytes:
         """The whole message, signed if it is to be: the same bytes at each attempt."""
-        tokens, person = self._tokens, row.subscriber_id
+        return self.make(row).message
+
+    def make(self, row: Claimed) -> Letter:
+        """The message and its envelope.
+
+        The person's signed token stands in the return path where it has room for one, and names
+        this mail in reports (ENVID), too; without room, the left side of Message-ID does.
+        """
+        person, site = row.subscriber_id, self._site
+        leave, prefer, name = self._tokens.of(person)
         message = self._compiled[row.variant_id].merge(
             {} if row.fields == "{}" else json.loads(row.fields),
             PersonHeaders(
                 to=row.address,
-                message_id=tokens.message_id(person, self._domain),
+                message_id=f"{name}@{self._domain}",
                 date=self._date_of(row.first_at),
-                unsubscribe_url=f"{self._site}/u/{tokens.link(Purpose.unsubscribe, person)}",
-                preferences_url=f"{self._site}/p/{tokens.link(Purpose.preferences, person)}",
+                unsubscribe_url=f"{site}/u/{leave}",
+                preferences_url=f"{site}/p/{prefer}",
                 reconfirm_url=self._reconfirm_url(person),
                 email=row.address,
             ),
         )
-        if not self._signers:
-            return message
-        return self._signers[row.variant_id].sign(message, row.first_at // 1000)
+        if self._signers:
+            message = self._signers[row.variant_id].sign(message, row.first_at // 1000)
+        sender, room, domain = self._return_path
+        if room:
+            name = self._tokens.verp(person)
+            sender += name + domain
+        return Letter(message, sender, not row.address.isascii(), name)
 
     def _reconfirm_url(self, person: int) -> str:
         """Only where the letter has it: a tag takes time, and most letters do not ask again."""
