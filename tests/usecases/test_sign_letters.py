@@ -15,6 +15,7 @@ from mailer.smtp.pace import Pace
 from mailer.store import campaigns, maintenance
 from mailer.store.database import Database
 from mailer.usecases import send_campaign
+from mailer.usecases.render_ahead import Letter
 from mailer.usecases.sign_letters import Signing
 from tests.message.signing import key_pem, verdicts
 from tests.sending import plan_letters, send
@@ -121,10 +122,10 @@ def test_trouble_on_a_signing_thread_ends_the_run_and_loses_nobody(
 ) -> None:
     signing = signing_in(tmp_path)
     campaign = plan_letters(db, 40, dkim=signing.freeze())
-    inner = send_campaign.Letters.render
+    inner = send_campaign.Letters.make
     count = 0
 
-    def render(self: send_campaign.Letters, row: object) -> bytes:
+    def make(self: send_campaign.Letters, row: object) -> Letter:
         nonlocal count
         count += 1
         if count == 20:
@@ -132,7 +133,7 @@ def test_trouble_on_a_signing_thread_ends_the_run_and_loses_nobody(
         return inner(self, row)  # type: ignore[arg-type]  # a claimed row
 
     with Smtpd() as server, monkeypatch.context() as patch:
-        patch.setattr(send_campaign.Letters, "render", render)
+        patch.setattr(send_campaign.Letters, "make", make)
         with pytest.raises(MemoryError):
             send(db, campaign, tmp_path, server.port, signing=signing)
     with Smtpd() as second:
