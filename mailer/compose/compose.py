@@ -43,7 +43,7 @@ from mailer.compose.source import Front
 from mailer.compose.speech import Speech, other_defaults, put_back, taken_out, turned
 from mailer.compose.templates import MARKED, MARKUP, TEXT, Source
 from mailer.compose.text import tidy
-from mailer.compose.web import web_version
+from mailer.compose.web import Card, web_version
 from mailer.compose.wrapping import anchored
 from mailer.errors import Fault, InputError
 from mailer.model.words import Rendition, SlotKind
@@ -326,7 +326,10 @@ class _Renderer:
             ) from error
         sentinels = frozenset(self.lifter.slots)
         languages = self.common["issue"]["languages"]
-        web = serialise(web_version(page, is_sentinel=sentinels, languages=languages))
+        card = Card(
+            self.front.subject, self.front.preheader, self.front.lang, self.common["organisation"]
+        )
+        web = serialise(web_version(page, is_sentinel=sentinels, card=card, languages=languages))
         return self._carried(root), web
 
     def _carried(self, root: etree._Element) -> str:
