@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, text
@@ -20,10 +21,12 @@ from mailer.model.campaigns import (
     Draft,
     Snapshot,
     StoredPicture,
+    Tally,
     Variant,
 )
 from mailer.model.people import Event, MailingList, Subscriber, Subscription, Suppression
 from mailer.model.words import CampaignState, SubscriptionStatus
+from mailer.store.archive import page_values
 from mailer.store.database import Database, one
 
 THEN = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)  # before the tests' clock begins
@@ -123,6 +126,7 @@ def make_campaign(
                     "language": language,
                     "compiled": "",
                     "web_page": page,
+                    **page_values(page),
                 },
             )
             for language, page in pages.items()
@@ -140,6 +144,32 @@ def make_campaign(
             }
             connection.execute(insert(Delivery), delivery)
     return Made(campaign_id, row["web_key"], variants)
+
+
+def issue_page(title: str, *, lang: str = "en", about: str = "", body: str = "<p>Hello</p>") -> str:
+    """A page as the web version of a plan is made."""
+    return (
+        f'<!doctype html><html lang="{lang}"><head><title>{escape(title)}</title>'
+        f'<meta name="robots" content="noindex">'
+        f'<meta property="og:title" content="{escape(title)}">'
+        f'<meta property="og:description" content="{escape(about)}"></head>'
+        f'<body class="a>b"><main>{body}</main></body></html>'
+    )
+
+
+def make_sent(
+    db: Database, list_id: int, slug: str, at: datetime, *titles: str, **values: Any
+) -> Made:
+    """A campaign that was sent; ``pages`` say what it shows, else it has a page of this title."""
+    pages = values.pop("pages", None) or {"en": issue_page(titles[0] if titles else slug)}
+    state = values.pop("state", CampaignState.finished)
+    accepted = values.pop("accepted", 1)
+    made = make_campaign(db, list_id, slug, pages=pages, state=state, started_at=at, **values)
+    with db.write() as connection:
+        connection.execute(
+            insert(Tally), {"campaign_id": made.id, "audience": accepted, "accepted": accepted}
+        )
+    return made
 
 
 def make_picture(

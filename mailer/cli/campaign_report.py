@@ -31,6 +31,8 @@ def document(report: CampaignReport) -> dict[str, Any]:
         "stopped_because": report.because,
         "next_try": report.next_due,
         "web_url": report.web_url,
+        "withdrawn": report.withdrawn or None,
+        "in_archive": report.in_archive,
         "approved": report.approved or None,
         "start_at": report.start_at,
         "not_after": report.not_after,
@@ -91,6 +93,8 @@ def print_report(report: CampaignReport) -> None:
     screen.say()
     if report.approved:
         screen.say(f"Approved by {report.approved['by']}, {report.approved['at']}")
+    if report.withdrawn:
+        screen.say(f"Withdrawn: {report.withdrawn}")
     screen.say(f"Web version: {report.web_url}")
     print_next(report)
 

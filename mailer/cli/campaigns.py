@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailer.cli import campaign_control, campaign_report, campaign_send, screen
+from mailer.cli import campaign_control, campaign_report, campaign_send, campaign_site, screen
 from mailer.cli.campaign_words import Id
 from mailer.errors import InputError
 from mailer.model.words import DeliveryState, OnUnknown
@@ -20,7 +20,7 @@ commands = typer.Typer(no_args_is_help=True, help="Plan, send and follow campaig
 
 
 def register(app: typer.Typer) -> None:
-    for command in (*campaign_send.COMMANDS, *campaign_control.COMMANDS):
+    for command in (*campaign_send.COMMANDS, *campaign_control.COMMANDS, *campaign_site.COMMANDS):
         commands.command()(command)
     app.add_typer(commands, name="campaigns")
 
@@ -64,6 +64,9 @@ def plan(
             "--on-unknown", help="When an answer is lost. Default: MAILER_ON_UNKNOWN, or hold."
         ),
     ] = None,
+    no_archive: Annotated[
+        bool, typer.Option("--no-archive", help="Keep it out of the site's archive and feeds.")
+    ] = False,
     explain: Annotated[
         str | None,
         typer.Option(
@@ -97,6 +100,7 @@ def plan(
             calendar=mailer.calendar,
             blank_ok=blank_ok,
             on_unknown=on_unknown or mailer.settings.on_unknown,
+            in_archive=not no_archive,
             db=mailer.db,
             layouts=mailer.layout,
             brand=mailer.brand,

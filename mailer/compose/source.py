@@ -31,6 +31,7 @@ KEYS = (
     "title",
     "also_for",
     "images",
+    "archive",
     "silence",
 )
 # What a language variant takes from issue.md when it does not say it itself.
@@ -63,6 +64,7 @@ class Front:
     reply_to: str = ""
     title: str = ""
     images: str = HOSTED
+    archive: bool = True  # whether the site's archive may show it
     also_for: tuple[str, ...] = ()  # languages whose readers get this variant, too
     written: Mapping[str, str] = field(default_factory=dict)  # every value as the author wrote it
     silence: Mapping[str, Silence] = field(default_factory=dict)  # by the rule's name
@@ -251,6 +253,7 @@ def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: li
         reply_to=values.get("reply_to", ""),
         title=values.get("title", ""),
         images=_among("images", WAYS, values, lines, where, faults),
+        archive=_among("archive", ("yes", "no"), values, lines, where, faults) == "yes",
         also_for=tuple(
             tag for tag in also if _is_language(tag, lines.get("also_for"), where, faults)
         ),

@@ -9,7 +9,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, LargeBinary, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    LargeBinary,
+    UniqueConstraint,
+    true,
+)
 from sqlmodel import Field, SQLModel
 
 from mailer.model.people import BigKey
@@ -51,6 +59,10 @@ class Campaign(SQLModel, table=True):
     not_after: datetime | None = None  # the latest time to start; later somebody is asked
     added: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     # ↑ people of the audience who came into it after the plan
+    in_archive: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    # ↑ whether the public archive may show it, if its list is public
+    withdrawn_at: datetime | None = None  # its page is gone since then, but not its links
+    withdrawn_because: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class Variant(SQLModel, table=True):
@@ -61,6 +73,21 @@ class Variant(SQLModel, table=True):
     language: str
     compiled: str  # the compiled message, as message/ dumps it
     web_page: str  # the whole page for /w/{key}
+    corrected_page: str | None = None  # shown in its stead; what was sent stays in web_page
+    title: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    description: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    picture: str = Field(default="", sa_column_kwargs={"server_default": ""})  # an address
+    words: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    # ↑ the four are read off the page that is shown; words are folded, for the search
+
+
+class Correction(SQLModel, table=True):
+    """A note that stands above the web version, dated; the newest comes first."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: int = Field(foreign_key="campaign.id", index=True)
+    at: datetime
+    note: str
 
 
 class Draft(SQLModel, table=True):

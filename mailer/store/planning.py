@@ -26,6 +26,7 @@ from mailer.model.campaigns import (
 )
 from mailer.model.words import CampaignState, DeliveryState, Picture, SiteFile
 from mailer.smtp.providers import OTHER
+from mailer.store.archive import page_values
 from mailer.store.database import Database, one
 from mailer.store.dialect import for_update
 from mailer.store.erasure import sweep
@@ -48,6 +49,7 @@ class Content:
     frozen: Mapping[str, Any]
     variants: Sequence[tuple[str, str, str]]  # language, compiled message, web page
     pictures: Sequence[Picture | SiteFile]
+    in_archive: bool = True
 
 
 # Got it, or may have got it.
@@ -58,6 +60,7 @@ _LAST_POSITION = "SELECT max(position) FROM delivery WHERE campaign_id = :campai
 def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[int]]:
     """Writes the content under a campaign in state ``planning``: its id and its variants' ids."""
     _remove_half_done(db)
+    facts = [page_values(web_page) for _, _, web_page in content.variants]
     with db.write() as connection:
         campaign_id: Any = connection.execute(
             insert(Campaign).returning(col(Campaign.id)),
@@ -72,10 +75,11 @@ def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[
                 "web_key": content.web_key,
                 "frozen": {**content.frozen, "planner": this_process()},
                 "planned_at": now,
+                "in_archive": content.in_archive,
             },
         ).scalar_one()
         variants = []
-        for language, compiled, web_page in content.variants:
+        for (language, compiled, web_page), told in zip(content.variants, facts, strict=True):
             variant: Any = connection.execute(
                 insert(Variant).returning(col(Variant.id)),
                 {
@@ -83,6 +87,7 @@ def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[
                     "language": language,
                     "compiled": compiled,
                     "web_page": web_page,
+                    **told,
                 },
             ).scalar_one()
             variants.append(int(variant))

@@ -14,7 +14,8 @@ from mailer.store.database import one
 from mailer.store.subscriptions import BY_READER, Departure
 
 _PAGES = (
-    "SELECT v.language, v.web_page FROM campaign c JOIN variant v ON v.campaign_id = c.id"
+    "SELECT v.language, coalesce(v.corrected_page, v.web_page) AS web_page, v.web_page AS sent"
+    " FROM campaign c JOIN variant v ON v.campaign_id = c.id"
     " WHERE c.web_key = :key AND c.state <> 'planning'"
 )
 _FIRST_PAGE = text(_PAGES + " ORDER BY v.id LIMIT 1")
@@ -56,6 +57,7 @@ class WebPage:
     language: str
     html: str
     draft: bool = False
+    corrected: bool = False  # another page than what was sent is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +118,21 @@ class Standing:
         return left and self.departure.may_be_undone
 
 
-def web_page(connection: Connection, key: str, language: str | None) -> WebPage | None:
-    """The page behind a web key; without a language, the campaign's first."""
+def web_page(
+    connection: Connection, key: str, language: str | None, *, as_sent: bool = False
+) -> WebPage | None:
+    """The page behind a web key; without a language, the campaign's first.
+
+    ``as_sent`` is what was sent, although a corrected page is shown in its stead.
+    """
     if language is None:
         row = connection.execute(_FIRST_PAGE, {"key": key}).first()
     else:
         row = connection.execute(_PAGE, {"key": key, "language": language}).first()
-    return None if row is None else WebPage(row.language, row.web_page)
+    if row is None:
+        return None
+    corrected = row.sent != row.web_page
+    return WebPage(row.language, row.sent if as_sent else row.web_page, corrected=corrected)
 
 
 def draft_page(

@@ -54,6 +54,7 @@ def plan_campaign(
     calendar: Calendar,
     blank_ok: bool = False,
     on_unknown: OnUnknown = OnUnknown.hold,
+    in_archive: bool = True,
     db: Database,
     layouts: Callable[[str], Folder],
     brand: Brand,
@@ -71,7 +72,8 @@ def plan_campaign(
        is not is counted with the reason (``freeze_audience``).
     4. Make it visible, all at once.
 
-    ``folder`` is where flight recorders lie.
+    ``folder`` is where flight recorders lie. ``in_archive``: unless the issue itself says
+    ``archive: no``, everybody may read it there once it is sent, if its list is public.
 
     Raises InputError when the issue has errors, or somebody lacks a value it needs;
     NotFoundError for an unknown list, segment or campaign. Nothing is left behind then.
@@ -143,6 +145,7 @@ def plan_campaign(
             (each.offered.tag, each.compiled.dump(), each.compiled.web_page()) for each in letters
         ],
         pictures=[file for each in report.variants for file in each.rendition.served],
+        in_archive=in_archive and report.variants[0].front.archive,
     )
     campaign_id, variants = planning.create(db, content, now=clock.now())
     try:

@@ -339,6 +339,12 @@ def require_sendable(campaign: Row[Any], keys: KeyRing) -> None:
             f"The campaign “{campaign.slug}” is {campaign.state}; there is nothing to send.",
             hint=f"`mailer campaigns show {campaign.slug}` tells more.",
         )
+    if campaign.withdrawn_at is not None:
+        raise InputError(
+            f"The campaign “{campaign.slug}” is withdrawn: its mails would lead to a page that is"
+            " gone.",
+            hint=f"`mailer campaigns restore {campaign.slug}` brings the page back.",
+        )
     try:
         keys.signing(Purpose.unsubscribe, campaign.frozen["key_id"])
     except LinkError as error:

@@ -58,6 +58,8 @@ class CampaignReport:
     not_after: datetime | None = None
     added: int = 0  # of the audience, since the plan
     worker: bool = False  # whether one is alive that would see to it
+    withdrawn: str = ""  # why; empty: it is not
+    in_archive: bool = True
     variants: Sequence[VariantReport] = ()  # of one campaign with several, the default first
 
 
@@ -110,6 +112,8 @@ def _report(
         web_url=f"{campaign.frozen['site_url']}/w/{campaign.web_key}",
         signed_as=_signed_as(campaign.frozen.get("dkim")),
         selection=campaign.frozen.get("selection", {}),
+        withdrawn=campaign.withdrawn_because,
+        in_archive=bool(campaign.in_archive),
         start_at=campaign.start_at,
         not_after=campaign.not_after,
         added=campaign.added,

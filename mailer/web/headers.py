@@ -16,7 +16,7 @@ PAGE_POLICY = (
     " base-uri 'none'; frame-ancestors 'none'"
 )
 WEB_VERSION_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'none';"
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self'; form-action 'none';"
     " base-uri 'none'; frame-ancestors 'none'"
 )
 FILE_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
@@ -36,7 +36,7 @@ _EVERYWHERE: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 _HSTS = "max-age=31536000"  # the site's own name only: other names of the domain are not ours
-_ROOMS = frozenset({"w", "u", "p", "c", "i", "static", "healthz"})
+_ROOMS = frozenset({"w", "u", "p", "c", "i", "static", "healthz", "archive"})
 
 
 def complete(headers: MutableHeaders, *, https: bool) -> None:

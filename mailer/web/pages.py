@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,21 @@ _WISH = 35  # characters of a language tag, at most (RFC 5646 section 4.4.1)
 
 
 @dataclass(frozen=True, slots=True)
-class Stylesheet:
-    """The one style sheet, under a name that changes with its content."""
+class Asset:
+    """A file that pages are made with, under a name that changes with its content."""
 
     name: str
     data: bytes
+    media: str = "text/css"
 
     @classmethod
-    def load(cls) -> Stylesheet:
-        data = (_HERE / "static" / "site.css").read_bytes()
-        return cls(f"site-{hashlib.sha256(data).hexdigest()[:16]}.css", data)
+    def named(cls, stem: str, ending: str, data: bytes, media: str) -> Asset:
+        return cls(f"{stem}-{hashlib.sha256(data).hexdigest()[:16]}.{ending}", data, media)
+
+    @classmethod
+    def load(cls, file: str, media: str = "text/css") -> Asset:
+        stem, _, ending = file.partition(".")
+        return cls.named(stem, ending, (_HERE / "static" / file).read_bytes(), media)
 
 
 class Pages:
@@ -40,7 +45,11 @@ class Pages:
 
     def __init__(self, *, organisation: str, postal_address: str, prefix: str) -> None:
         self.catalogue: Catalogue = load_catalogue()
-        self.stylesheet = Stylesheet.load()
+        self.stylesheet = Asset.load("site.css")
+        self.frame_sheet = Asset.load("frame.css")  # of what stands around a web version
+        self.search_script = Asset.load("search.js", "text/javascript")  # of a written site alone
+        served = (self.stylesheet, self.frame_sheet)
+        self.assets = {each.name: each for each in served}
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -56,6 +65,7 @@ class Pages:
             "organisation": organisation,
             "postal_address": postal_address,
             "stylesheet": f"{prefix}/static/{self.stylesheet.name}",
+            "written": False,
         }
 
     def language(self, request: Request, *of_the_reader: str) -> Language:
@@ -74,11 +84,17 @@ class Pages:
         **values: Any,
     ) -> HTMLResponse:
         """A page for one reader: no cache keeps it."""
-        html = self._environment.get_template(f"{template}.html").render(
-            language=language, say=language.say, others=self._others(language), **values
-        )
+        html = self.render(template, language, others=self.others(language), **values)
         kept = {"Cache-Control": "no-store", "Content-Language": language.code}
         return HTMLResponse(html, status, headers={**kept, **(headers or {})})
+
+    def render(
+        self, template: str, language: Language, *, others: Sequence[Language] = (), **values: Any
+    ) -> str:
+        """A page as text; ``others`` are the languages that it offers."""
+        return self._environment.get_template(f"{template}.html").render(
+            language=language, say=language.say, others=others, **values
+        )
 
     def message(
         self,
@@ -91,7 +107,8 @@ class Pages:
         language = self.language(request)
         return self.page("message", language, status=status, headers=headers, name=name)
 
-    def _others(self, language: Language) -> list[Language]:
+    def others(self, language: Language) -> list[Language]:
+        """The languages that a page can be had in beside its own."""
         return [each for each in self.catalogue.languages.values() if each is not language]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -15,10 +16,13 @@ from starlette.routing import Route
 from mailer.errors import MailerError
 from mailer.usecases.check_health import check_health
 from mailer.usecases.check_site import answer_probe
+from mailer.usecases.say_day import say_day
 from mailer.usecases.show_picture import show_picture
-from mailer.usecases.show_web_version import show_web_version
+from mailer.usecases.show_web_version import ShownPage, show_web_version
+from mailer.web.frame import framed
 from mailer.web.headers import FILE_POLICY, WEB_VERSION_POLICY
 from mailer.web.pages import Pages
+from mailer.web.places import Served
 from mailer.wiring import Mailer
 
 _KINDS = {
@@ -41,13 +45,15 @@ class PublicPages:
     def __init__(self, mailer: Mailer, pages: Pages) -> None:
         self._mailer = mailer
         self._pages = pages
+        public = mailer.settings.site_url
+        self._places = Served(public, urlsplit(public).path)
 
     def routes(self, prefix: str) -> Sequence[Route]:
         return (
             Route(prefix + "/w/{key}", self.web_version),
             Route(prefix + "/w/{key}/{language}", self.web_version),
             Route(prefix + "/i/{name}", self.picture),
-            Route(prefix + "/static/{name}", self.stylesheet),
+            Route(prefix + "/static/{name}", self.asset),
             Route(prefix + "/healthz", self.health),
             Route(prefix + "/probe/{token}", self.probe),
         )
@@ -57,18 +63,47 @@ class PublicPages:
         key, language = request.path_params["key"], request.path_params.get("language")
         if not _KEY(key) or (language is not None and not _LANGUAGE(language)):
             raise HTTPException(404)
-        page = await run_in_threadpool(
-            show_web_version, key, language, db=self._mailer.db, clock=self._mailer.clock
+        shown = await run_in_threadpool(
+            show_web_version,
+            key,
+            language,
+            db=self._mailer.db,
+            clock=self._mailer.clock,
+            as_sent=request.query_params.get("as") == "sent",
         )
+        return self.frozen(request, shown, in_archive=False)
+
+    def frozen(self, request: Request, shown: ShownPage, *, in_archive: bool) -> Response:
+        """A frozen page, or the sentence that it is withdrawn (410)."""
+        page, standing = shown.page, shown.standing
+        language = self._pages.language(request, page.language)
+        if shown.withdrawn:
+            said = {"Content-Language": language.code}
+            return self._pages.page("message", language, status=410, headers=said, name="withdrawn")
+        html = self._framed(shown, in_archive=in_archive)
+        listed = standing is not None and standing.listed and not shown.as_sent
         headers = {
             "Cache-Control": "no-store" if page.draft else "public, max-age=300",
             "Content-Language": page.language,
             "Content-Security-Policy": WEB_VERSION_POLICY,
-            "ETag": _tag(hashlib.sha256(page.html.encode()).hexdigest()[:32]),
+            "ETag": _tag(hashlib.sha256(html.encode()).hexdigest()[:32]),
+            "X-Robots-Tag": "all" if listed else "noindex, nofollow",
         }
         if _unchanged(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        return HTMLResponse(page.html, headers=headers)
+        return HTMLResponse(html, headers=headers)
+
+    def _framed(self, shown: ShownPage, *, in_archive: bool) -> str:
+        language = self._pages.catalogue.choose(shown.page.language)
+        zone = self._mailer.settings.time_zone
+        return framed(
+            shown,
+            pages=self._pages,
+            places=self._places,
+            language=language,
+            day_of=lambda moment: say_day(moment, language.code, zone=zone),
+            in_archive=in_archive,
+        )
 
     async def picture(self, request: Request) -> Response:
         """A picture, or a calendar entry; its name holds the hash of its content, for ever."""
@@ -89,18 +124,18 @@ class PublicPages:
             return Response(status_code=304, headers=headers)
         return Response(data, media_type=_KINDS[match[1]], headers=headers)
 
-    async def stylesheet(self, request: Request) -> Response:
-        sheet = self._pages.stylesheet
-        if request.path_params["name"] != sheet.name:
+    async def asset(self, request: Request) -> Response:
+        asset = self._pages.assets.get(request.path_params["name"])
+        if asset is None:
             raise HTTPException(404)
         headers = {
             "Cache-Control": _FOR_EVER,
             "Content-Security-Policy": FILE_POLICY,
-            "ETag": _tag(sheet.name),
+            "ETag": _tag(asset.name),
         }
         if _unchanged(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        return Response(sheet.data, media_type="text/css", headers=headers)
+        return Response(asset.data, media_type=asset.media, headers=headers)
 
     async def health(self, request: Request) -> Response:
         """For whoever watches the server: 200 while the database answers, else 503."""

@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 
 from mailer.errors import MailerError, NotFoundError
 from mailer.web.address_change import AddressPages
+from mailer.web.archive import ArchivePages
 from mailer.web.headers import RequestLog, SecurityHeaders, complete
 from mailer.web.log import make_log
 from mailer.web.own_data import OwnDataPages
@@ -50,8 +51,10 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Sta
         postal_address=settings.postal_address or "",
         prefix=public.path,
     )
+    public_pages = PublicPages(mailer, pages)
     faces = (
-        PublicPages(mailer, pages),
+        public_pages,
+        ArchivePages(mailer, pages, public_pages),
         ReaderPages(mailer, pages),
         PreferencePages(mailer, pages),
         OwnDataPages(mailer, pages),

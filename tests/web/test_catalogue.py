@@ -47,7 +47,10 @@ def test_every_sentence_is_used_and_every_used_one_is_there() -> None:
     for name in CATALOGUE.languages[FALLBACK].sentences:
         group, _, leaf = name.partition(".")
         named = f'"{name}"' in text
-        by_its_beginning = any(f'"{name[:end]}" ~' in text for end in range(len(group), len(name)))
+        by_its_beginning = any(
+            f'"{name[:end]}" ~' in text or f'f"{name[:end]}{{' in text
+            for end in range(len(group), len(name))
+        )
         by_its_end = f'~ ".{leaf}"' in text and f'"{group}"' in text
         assert named or by_its_beginning or by_its_end, name
     for name in re.findall(r'(?:say|plain)\("([a-z_.]+)"[,)]', text):

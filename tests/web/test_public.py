@@ -23,7 +23,7 @@ def test_the_web_version_is_the_frozen_page_byte_for_byte(site: Site, story: Sto
     assert page.headers["content-language"] == "en"
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
-    assert "style-src 'unsafe-inline'" in policy
+    assert "style-src 'self' 'unsafe-inline'" in policy
     assert "img-src 'self';" in policy
     assert "script" not in policy
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from mailer.web.pages import Stylesheet
+from mailer.web.pages import Asset
 
-SHEET = Stylesheet.load().data.decode()
+SHEET = Asset.load("site.css").data.decode()
 LIGHT, DARK = re.findall(r":root \{(.*?)\}", SHEET, re.DOTALL)[:2]
 
 
