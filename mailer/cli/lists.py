@@ -29,6 +29,14 @@ Confirming = Annotated[
     OptIn | None,
     typer.Option("--opt-in", help="double: who is added is pending until they confirm."),
 ]
+Wording = Annotated[
+    str | None,
+    typer.Option("--wording", help="What its sign-up page has people agree to. '': our words."),
+]
+Welcome = Annotated[
+    bool | None,
+    typer.Option("--welcome/--no-welcome", help="A mail to whoever has signed up."),
+]
 
 
 @lists.command("add")
@@ -41,12 +49,15 @@ def add_list(
     layout: Layout = None,
     language: Language = None,
     opt_in: Confirming = None,
+    wording: Wording = None,
+    welcome: Welcome = None,
     private: Annotated[bool, typer.Option("--private", help="Never shown in public.")] = False,
 ) -> None:
     """Add a list."""
     from mailer.usecases.add_list import add_list as add
 
     settings = _given(title, description, sender, reply_to, layout, language, opt_in)
+    settings |= _given_of_sign_up(wording, welcome)
     if private:
         settings["public"] = False
     with screen.opened() as mailer:
@@ -80,6 +91,7 @@ def _print_list(each: ShownList) -> None:
         for word, holds in (
             ("private", not each.public),
             ("double opt-in", each.opt_in == OptIn.double),
+            ("welcome mail", each.welcome),
             ("archived", each.archived_at is not None),
         )
         if holds
@@ -92,6 +104,7 @@ def _print_list(each: ShownList) -> None:
         ("Reply-To", each.reply_to),
         ("layout", each.layout),
         ("language", each.language),
+        ("wording", each.wording),
     )
     screen.table([(label, value) for label, value in own if value])
     if each.ask_until is not None:
@@ -109,6 +122,8 @@ def edit_list(
     layout: Layout = None,
     language: Language = None,
     opt_in: Confirming = None,
+    wording: Wording = None,
+    welcome: Welcome = None,
     public: Annotated[
         bool | None, typer.Option("--public/--private", help="Whether it is shown in public.")
     ] = None,
@@ -117,6 +132,7 @@ def edit_list(
     from mailer.usecases.edit_list import edit_list as edit
 
     changes = _given(title, description, sender, reply_to, layout, language, opt_in)
+    changes |= _given_of_sign_up(wording, welcome)
     if public is not None:
         changes["public"] = public
     if not changes:
@@ -146,6 +162,11 @@ def _given(
         "language": language,
         "opt_in": opt_in,
     }
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def _given_of_sign_up(wording: str | None, welcome: bool | None) -> dict[str, Any]:
+    named: dict[str, Any] = {"wording": wording, "welcome": welcome}
     return {key: value for key, value in named.items() if value is not None}
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailer.cli import people_report, screen
 from mailer.errors import InputError
 from mailer.model.words import PeopleFormat, PersonOrder, SubscriptionStatus, TrackingAnswer
+
+if TYPE_CHECKING:
+    from mailer.wiring import Mailer
 
 subscribers = typer.Typer(
     no_args_is_help=True, help="People: add, find, change, unsubscribe, export, erase."
@@ -48,6 +52,9 @@ def add_subscriber(
         SubscriptionStatus | None,
         typer.Option(help="Default: active; on a list with double opt-in, pending."),
     ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask/--no-ask", help="Write to who is pending now, for their yes.")
+    ] = True,
 ) -> None:
     """Add a person to a list, with a record of their consent."""
     from mailer.usecases.add_subscriber import add_subscriber as add
@@ -63,8 +70,36 @@ def add_subscriber(
             consent=consent,
             status=status,
         )
+        if ask and added.status == SubscriptionStatus.pending:
+            added = replace(added, confirmation=_ask(mailer, added.address, list_name))
     if not screen.result(added):
         screen.say(f"{added.address} on “{added.list}”: {added.outcome}, {added.status or '–'}")
+        if added.confirmation:
+            screen.say(f"  {_CONFIRMATIONS[added.confirmation]}")
+
+
+_CONFIRMATIONS = {
+    "sent": "The mail that asks for their yes is sent.",
+    "waiting": "The mail that asks for their yes waits: `mailer site serve` or `mailer worker`"
+    " sends it.",
+    "impossible": "Nobody asks for their yes: MAILER_SMTP_HOST or MAILER_FROM is not set.",
+}
+
+
+def _ask(mailer: Mailer, address: str, list_name: str) -> str:
+    """Asks somebody who is pending, and tries to send the mail at once; says what came of it."""
+    from mailer.cli.sign_up import deliver
+    from mailer.usecases.remind_pending import ask_added
+
+    if not mailer.can_write or mailer.keys_if_any is None:
+        return "impossible"
+    ports: dict[str, Any] = {"db": mailer.db, "clock": mailer.clock}
+    if not ask_added(address, list_name, message_id=mailer.new_message_id, **ports):
+        return ""
+    done = deliver(mailer)
+    if done.trouble:
+        screen.note(done.trouble)
+    return "sent" if done.accepted and not done.put_off else "waiting"
 
 
 @subscribers.command("show")

@@ -12,10 +12,12 @@ from mailer.cli import screen, sending
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mailer.usecases.deliver_service_mail import Delivered
     from mailer.usecases.run_worker import Told
     from mailer.wiring import Mailer
 
 _MOST = 16
+_POSTED_WITHIN = 25.0  # seconds, for service mails that are on their way
 _RESTART_AFTER = 1.0  # seconds, when one of several has died
 
 
@@ -49,6 +51,7 @@ async def _run(mailer: Mailer, parent: int | None = None) -> None:
     import os
     import signal
 
+    from mailer.usecases.deliver_service_mail import keep_delivering
     from mailer.usecases.run_worker import Worker
 
     stop = asyncio.Event()
@@ -74,8 +77,20 @@ async def _run(mailer: Mailer, parent: int | None = None) -> None:
         require_approval=sending.approval(mailer),
         tell=lambda told: _tell(mailer, told),
     )
+    posting = None
+    if mailer.can_write and mailer.keys_if_any is not None:
+        waiting = keep_delivering(mailer.postbox, stop, tell=lambda done: _tell_post(mailer, done))
+        posting = asyncio.create_task(waiting)
     await work.run(stop)
+    if posting is not None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(posting, _POSTED_WITHIN)
     _tell_line(mailer, "stopped", "", "The worker has stopped.")
+
+
+def _tell_post(mailer: Mailer, done: Delivered) -> None:
+    words = f"{done.accepted:,} sent, {done.put_off:,} put off. {done.trouble}".rstrip()
+    _tell_line(mailer, "service", "", words, screen.plain(done))
 
 
 def _tell(mailer: Mailer, told: Told) -> None:

@@ -80,6 +80,9 @@ class MailingList(SQLModel, table=True):
     layout: str | None = None
     language: str | None = None
     opt_in: str = Field(default="single", sa_column_kwargs={"server_default": "single"})  # OptIn
+    # The words of its sign-up page that a reader agrees to; empty: those of the page's language.
+    wording: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    welcome: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # a mail
     created_at: datetime
     archived_at: datetime | None = None
     asked_at: datetime | None = None  # since when its people are asked again
@@ -156,6 +159,51 @@ class AddressChange(SQLModel, table=True):
     old_yes_at: datetime | None = None
     new_yes_at: datetime | None = None
     outcome: str = Field(default="", sa_column_kwargs={"server_default": ""})  # empty: open
+
+
+class SignUp(SQLModel, table=True):
+    """Somebody was asked by mail whether they want a list; the link in it carries this number."""
+
+    __tablename__ = "sign_up"
+
+    id: int | None = Field(default=None, primary_key=True)
+    list_id: int = Field(foreign_key="list.id")
+    subscriber_id: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    consent_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    message_id: str  # of the mail that asks
+    asked_at: datetime
+    expires_at: datetime
+    confirmed_at: datetime | None = None
+
+
+class OutgoingService(SQLModel, table=True):
+    """A service mail that waits to be sent. Whoever sends it moves ``due_at`` on first.
+
+    The row goes when the mail server has taken the mail, or when it is given up.
+    """
+
+    __tablename__ = "outbox"
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str  # a ServiceMail
+    list_id: int = Field(foreign_key="list.id")
+    subscriber_id: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    sign_up_id: int | None = None  # what a confirmation asks about
+    language: str
+    message_id: str  # the same at each try
+    created_at: datetime
+    due_at: datetime = Field(index=True)
+    attempts: int = 0
+
+
+class SignUpCount(SQLModel, table=True):
+    """How often something was asked for, under a keyed hash of by whom; it goes by itself."""
+
+    __tablename__ = "sign_up_count"
+
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    count: int
+    expires_at: datetime = Field(index=True)
 
 
 class SubscriberTag(SQLModel, table=True):

@@ -59,6 +59,14 @@ class OptIn(StrEnum):
     double = "double"  # pending, until a link in a mail is used
 
 
+class SignUpLimit(StrEnum):
+    """What sign-ups are counted by, each with its own limit an hour."""
+
+    network = "network"  # /24 of IPv4, /64 of IPv6
+    domain = "domain"  # of the address
+    overall = "overall"
+
+
 class TrackingAnswer(StrEnum):
     """What a person said about being tracked. Only ``yes`` is a yes."""
 

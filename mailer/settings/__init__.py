@@ -24,7 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mailer.errors import Fault, InputError, SettingsError
 from mailer.message.keys import is_domain, is_selector
 from mailer.message.mailbox import HeaderError, encode_address
-from mailer.model.words import FrequencyCap, OnUnknown, RetentionRule
+from mailer.model.words import FrequencyCap, OnUnknown, RetentionRule, SignUpLimit
 from mailer.settings.sending import PASSWORD_OF, RoutePlan
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -208,6 +208,39 @@ def _retention(value: object) -> object:
     return words
 
 
+_AN_HOUR = {"network": 20, "domain": 500, "overall": 2000}  # sign-ups
+
+
+def sign_up_limits(texts: Iterable[str]) -> dict[SignUpLimit, int]:
+    """Reads ``what=NUMBER`` pairs over the defaults: sign-ups an hour, 0 for no limit.
+
+    Raises ValueError naming what is accepted.
+    """
+    limits = {SignUpLimit(name): most for name, most in _AN_HOUR.items()}
+    for each in texts:
+        found = re.fullmatch(r"(\w+)=(\d{1,6})", each.strip())
+        if not found or found[1] not in list(SignUpLimit):
+            accepted = ", ".join(SignUpLimit)
+            raise ValueError(f"pairs such as network=20, of {accepted}; 0 is no limit")
+        limits[SignUpLimit(found[1])] = int(found[2])
+    return limits
+
+
+def _sign_up_limits(value: object) -> object:
+    words = _words(value)
+    if isinstance(words, tuple):
+        sign_up_limits(words)
+    return words
+
+
+def _origins(value: object) -> object:
+    words = _words(value)
+    for each in words if isinstance(words, tuple) else ():
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", each):
+            raise ValueError("origins such as https://www.example.org, without a path, or none")
+    return words
+
+
 Lifetime = Annotated[int, BeforeValidator(_lifetime)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Delays = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_delays)]
@@ -267,6 +300,10 @@ class Settings(BaseSettings):
     on_unknown: OnUnknown = OnUnknown.hold
     window: int = Field(default=200, ge=1, le=10_000)
     retention: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_retention)] = ()
+
+    sign_up_limits: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_sign_up_limits)] = ()
+    sign_up_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
+    sign_up_puzzle: int = Field(default=0, ge=0, le=10_000_000)
 
 
 _SECRET = {

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, insert, text, update
+from sqlmodel import col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from mailer.model.people import Consent, TrackingConsent
@@ -167,10 +169,13 @@ def record_consent(
     wording_id: int | None = None,
     ip: str | None = None,
     user_agent: str | None = None,
-) -> None:
-    """Adds a consent record; nothing is ever taken out of one but IP and user agent, by age."""
-    connection.execute(
-        insert(Consent),
+) -> int:
+    """Adds a consent record and returns its number.
+
+    Nothing is ever taken out of one but IP and user agent, by age.
+    """
+    made: Any = connection.execute(
+        insert(Consent).returning(col(Consent.id)),
         {
             "list_id": list_id,
             "subscriber_id": subscriber_id,
@@ -182,6 +187,19 @@ def record_consent(
             "user_agent": user_agent,
         },
     )
+    return int(made.scalar_one())
+
+
+def confirm_consent(
+    connection: Connection, consent_id: int, *, at: datetime, message_id: str
+) -> bool:
+    """Notes that the link in a mail was used; the first time counts. False when it had been."""
+    done = connection.execute(
+        update(Consent)
+        .where(col(Consent.id) == consent_id, col(Consent.confirmed_at).is_(None))
+        .values(confirmed_at=at, confirmation_id=message_id)
+    )
+    return done.rowcount > 0
 
 
 def record_tracking(

@@ -145,7 +145,7 @@ def leave_everything(connection: Connection, click: Click) -> bool:
 
 def undo_departure(connection: Connection, click: Click, list_id: int) -> bool:
     """Takes back the last step: everything, if that was asked for, else this one list."""
-    if not _unsuppress(connection, click):
+    if not lift_own_wish(connection, click):
         return _return(connection, click, list_id, "undone")
     for each in _lists(connection, click):
         _return(connection, click, each, "undone", only_everything=True)
@@ -156,7 +156,7 @@ def return_to_list(connection: Connection, click: Click, list_id: int) -> bool:
     """Subscribes to one list again, which lifts the reader's own wish for no mail at all."""
     if not _return(connection, click, list_id, "returned"):
         return False
-    _unsuppress(connection, click)
+    lift_own_wish(connection, click)
     connection.execute(_AWAKE, {"list": list_id, "subscriber": click.subscriber_id})
     consent = {
         "list_id": list_id,
@@ -196,7 +196,8 @@ def _return(
     return True
 
 
-def _unsuppress(connection: Connection, click: Click) -> bool:
+def lift_own_wish(connection: Connection, click: Click) -> bool:
+    """Takes back a reader's own wish for no mail at all; no other suppression."""
     values = {"subscriber": click.subscriber_id}
     if connection.execute(_UNSUPPRESS, values).rowcount == 0:
         return False

@@ -27,6 +27,7 @@ class AddedSubscriber:
     list: str
     outcome: str
     status: str | None
+    confirmation: str = ""  # sent, waiting (to be sent), impossible; empty: nobody was asked
 
 
 def add_subscriber(

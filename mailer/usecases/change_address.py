@@ -92,7 +92,8 @@ async def ask_address_change(
     ]
     sent = False
     try:
-        sent = all(await post_service_mail(letters, office=office, db=db, clock=clock))
+        posted = await post_service_mail(letters, office=office, db=db, clock=clock)
+        sent = all(each.accepted for each in posted)
     except StoppedError:
         pass  # the server is not there: it is said, and nothing is left behind
     finally:

@@ -14,8 +14,12 @@ from mailer.store.database import Database
 from mailer.usecases.show_lists import ShownList, show_lists
 
 EDITABLE = frozenset(
-    {"title", "description", "public", "sender", "reply_to", "layout", "language", "opt_in"}
+    {
+        *("title", "description", "public", "sender", "reply_to", "layout", "language", "opt_in"),
+        *("wording", "welcome"),
+    }
 )
+WORDING_LIMIT = 1_000  # characters
 _CLEARABLE = ("sender", "reply_to", "layout", "language")  # empty: no default of the list's own
 
 
@@ -59,6 +63,10 @@ def check_settings(
             stored[key] = stored[key] or None
     if "title" in stored and not str(stored["title"]).strip():
         faults.append(Fault("A list needs a title: readers see it."))
+    if "wording" in stored:
+        stored["wording"] = " ".join(str(stored["wording"]).split())
+        if len(stored["wording"]) > WORDING_LIMIT:
+            faults.append(Fault(f"A wording has {WORDING_LIMIT:,} characters at most."))
     for option, key in (("--from", "sender"), ("--reply-to", "reply_to")):
         faults += _mailbox_faults(option, stored.get(key))
     if stored.get("language") is not None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -32,6 +32,18 @@ class ServiceLetter:
     language: str
     action_url: str
     valid_days: int
+    list_title: str = ""  # empty: it is about the organisation
+    sender: str = ""  # the list's own From, if it has one
+    message_id: str = ""  # empty: a new one
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What the mail server said to one mail; ``final``: it will not take it another time either."""
+
+    accepted: bool
+    final: bool
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +56,31 @@ class PostOffice:
     signing: Signing | None
     return_path: str  # as in the settings, or empty
 
+    @property
+    def bounces(self) -> str:
+        """The address that reports of non-delivery go to."""
+        named = self.return_path or parse_mailbox(self.brand.sender).address
+        return named.replace("+{token}", "").replace("{token}", "service")
+
+
+def new_message_id(return_path: str, sender: str) -> str:
+    """A Message-ID without brackets for one service mail, at the domain that bounces go to."""
+    domain = (return_path or parse_mailbox(sender).address).rpartition("@")[2]
+    return f"service.{secrets.token_hex(12)}@{domain}"
+
 
 async def post_service_mail(
     letters: Sequence[ServiceLetter], *, office: PostOffice, db: Database, clock: Clock
-) -> Sequence[bool]:
-    """Renders each mail, signs and sends them; tells of each whether the server took it.
+) -> Sequence[Posted]:
+    """Renders each mail, signs and sends them; tells of each what the server said.
 
     Raises InputError for a layout that can't be used, SettingsError for keys that can't.
     """
-    brand = office.brand
-    named = office.return_path or parse_mailbox(brand.sender).address
-    bounces = named.replace("+{token}", "").replace("{token}", "service")
+    bounces = office.bounces
     signer = office.signing.signer() if office.signing else None
     outgoing = []
     for number, letter in enumerate(letters):
-        rendered = await asyncio.to_thread(_rendered, letter, bounces, office, clock)
+        rendered = await asyncio.to_thread(_rendered, letter, office, clock)
         if rendered.served:
             await asyncio.to_thread(planning.keep_pictures, db, rendered.served)
         message = rendered.message
@@ -71,20 +93,20 @@ async def post_service_mail(
     run = Handful(outgoing)
     with contextlib.suppress(TimeoutError):  # whoever has no answer by then was not reached
         await asyncio.wait_for(office.transport.run(run, run), _WITHIN)
-    return [run.answers.get(number, (False, ""))[0] for number in range(len(letters))]
+    answers = (run.answers.get(number, (False, "")) for number in range(len(letters)))
+    return [Posted(took, key in run.refused, words) for key, (took, words) in enumerate(answers)]
 
 
-def _rendered(
-    letter: ServiceLetter, bounces: str, office: PostOffice, clock: Clock
-) -> RenderedServiceMail:
+def _rendered(letter: ServiceLetter, office: PostOffice, clock: Clock) -> RenderedServiceMail:
+    brand = replace(office.brand, sender=letter.sender or office.brand.sender)
     return render_service_mail(
         letter.kind,
-        Occasion(office.brand.organisation, letter.action_url, letter.valid_days),
+        Occasion(letter.list_title or brand.organisation, letter.action_url, letter.valid_days),
         to=letter.to,
         language=letter.language,
-        message_id=f"service.{secrets.token_hex(12)}@{bounces.rpartition('@')[2]}",
+        message_id=letter.message_id or new_message_id(office.return_path, office.brand.sender),
         layouts=office.layouts,
-        brand=office.brand,
+        brand=brand,
         clock=clock,
     )
 

@@ -257,6 +257,7 @@ class Handful:
     def __init__(self, outgoing: Sequence[Outgoing]) -> None:
         self._left = list(outgoing)
         self.answers: dict[int, tuple[bool, str]] = {}
+        self.refused: set[int] = set()  # for good: this person, or this mail to them
 
     def take(self) -> Outgoing | None:
         return self._left.pop(0) if self._left else None
@@ -273,6 +274,8 @@ class Handful:
 
     def answered(self, key: int, stage: Stage, reply: Reply) -> None:
         self.answers[key] = (stage is Stage.dot and reply.positive, str(reply))
+        if stage in (Stage.rcpt, Stage.dot) and reply.code >= 500:
+            self.refused.add(key)
 
     def returned(self, key: int, stage: Stage, why: str) -> None:
         self.answers[key] = (False, why)

@@ -28,6 +28,8 @@ class ShownList:
     layout: str | None
     language: str | None
     opt_in: str
+    wording: str  # what its sign-up page has people agree to; empty: our words
+    welcome: bool  # a mail to whoever has signed up
     asked_at: datetime | None  # since when its people are asked again
     ask_until: datetime | None
     archived_at: datetime | None
@@ -58,6 +60,8 @@ def _shown(row: Row[Any], counted: Mapping[str, int]) -> ShownList:
         layout=row.layout,
         language=row.language,
         opt_in=row.opt_in,
+        wording=row.wording,
+        welcome=bool(row.welcome),
         asked_at=row.asked_at,
         ask_until=row.ask_until,
         archived_at=row.archived_at,

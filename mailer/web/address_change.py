@@ -16,7 +16,6 @@ from mailer.usecases.change_address import (
     ask_address_change,
     show_address_change,
 )
-from mailer.usecases.post_service_mail import PostOffice
 from mailer.usecases.show_own_data import show_own_data
 from mailer.web.forms import read_form
 from mailer.web.pages import Pages, asked_language, back
@@ -24,22 +23,6 @@ from mailer.web.wishes import durable, ports_of
 from mailer.wiring import Mailer
 
 _WORDS = {"yes": True, "no": False}
-
-
-def can_write(mailer: Mailer) -> bool:
-    """Whether the site can write mails of its own."""
-    return bool(mailer.settings.smtp_host and mailer.settings.mail_from)
-
-
-def _post_office(mailer: Mailer) -> PostOffice:
-    """How the site writes to one person. Raises SettingsError as ``transport`` does."""
-    return PostOffice(
-        layouts=mailer.layout,
-        brand=mailer.brand,
-        transport=mailer.transport,
-        signing=mailer.signing,
-        return_path=mailer.settings.return_path or "",
-    )
 
 
 class AddressPages:
@@ -57,7 +40,7 @@ class AddressPages:
         )
 
     async def ask(self, request: Request) -> Response:
-        if not can_write(self._mailer):
+        if not self._mailer.can_write:
             raise HTTPException(404)
         if request.method != "POST":
             done = request.query_params.get("done") == Asked.sent
@@ -66,7 +49,7 @@ class AddressPages:
         asked = await ask_address_change(
             request.path_params["token"],
             form["address"],
-            office=_post_office(self._mailer),
+            office=self._mailer.post_office,
             **self._ports,
         )
         if asked is Asked.sent:

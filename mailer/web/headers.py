@@ -36,7 +36,7 @@ _EVERYWHERE: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 _HSTS = "max-age=31536000"  # the site's own name only: other names of the domain are not ours
-_ROOMS = frozenset({"w", "u", "p", "c", "i", "static", "healthz", "archive"})
+_ROOMS = frozenset({"w", "u", "p", "c", "s", "i", "static", "healthz", "archive"})
 
 
 def complete(headers: MutableHeaders, *, https: bool) -> None:

@@ -22,7 +22,6 @@ from mailer.usecases.change_own_data import OwnChanged, OwnChanges, change_own_d
 from mailer.usecases.export_person import HeldData
 from mailer.usecases.show_own_data import show_own_data
 from mailer.usecases.take_own_data import download_own_data, erase_own_data
-from mailer.web.address_change import can_write
 from mailer.web.forms import Form, read_form
 from mailer.web.pages import Pages, asked_language, back
 from mailer.web.wishes import durable, ports_of
@@ -137,7 +136,7 @@ class OwnDataPages:
             view=view,
             home=f"../{token}{asked_language(request)}",
             asked=asked_language(request),
-            can_write=can_write(self._mailer),
+            can_write=self._mailer.can_write,
             values=values,
             refused=refused,
             wrong=wrong and view.known,

@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from mailer.errors import InputError, StoppedError
 from mailer.web.log import make_log
+from mailer.web.postman import posting
 from mailer.web.site import make_site
 from mailer.wiring import Mailer
 
@@ -39,16 +40,19 @@ def serve(
     Raises StoppedError when the port is not to be had, InputError for no address of this machine,
     SettingsError when there is no key.
     """
-    server, listener = _prepare(mailer, host, port, make_log())
+    log = make_log()
+    server, listener = _prepare(mailer, host, port, log)
     if ready is not None:
         ready(_address(listener))
-    server.run(sockets=[listener])
+    with posting(mailer, log):
+        server.run(sockets=[listener])
 
 
 @contextmanager
 def serving(mailer: Mailer, host: str = HOST, port: int = 0) -> Iterator[str]:
     """Serves in a thread while the block runs; yields the address. Port 0 takes a free one."""
-    server, listener = _prepare(mailer, host, port, make_log(level=logging.WARNING))
+    log = make_log(level=logging.WARNING)
+    server, listener = _prepare(mailer, host, port, log)
     thread = threading.Thread(target=server.run, args=([listener],), name="site", daemon=True)
     thread.start()
     give_up = time.monotonic() + _START_WITHIN
@@ -57,7 +61,8 @@ def serving(mailer: Mailer, host: str = HOST, port: int = 0) -> Iterator[str]:
             raise StoppedError("The site did not start.")
         time.sleep(0.01)
     try:
-        yield _address(listener)
+        with posting(mailer, log):
+            yield _address(listener)
     finally:
         server.should_exit = True
         thread.join(timeout=_STOP_WITHIN + 5)

@@ -25,15 +25,18 @@ from mailer.web.pages import Pages
 from mailer.web.preferences import PreferencePages
 from mailer.web.public import PublicPages
 from mailer.web.readers import ReaderPages
+from mailer.web.sign_up import SignUpPages
 from mailer.wiring import Mailer
 
 _RETRY_AFTER = {"Retry-After": "120"}  # seconds
 _SENTENCES: Mapping[int, str] = {
     400: "not_understood",
+    403: "not_understood",
     404: "not_found",
     405: "not_allowed",
     408: "too_slow",
     413: "too_large",
+    415: "not_understood",
 }
 
 
@@ -52,10 +55,12 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Sta
         prefix=public.path,
     )
     public_pages = PublicPages(mailer, pages)
+    readers = ReaderPages(mailer, pages)
     faces = (
+        SignUpPages(mailer, pages, readers),
         public_pages,
         ArchivePages(mailer, pages, public_pages),
-        ReaderPages(mailer, pages),
+        readers,
         PreferencePages(mailer, pages),
         OwnDataPages(mailer, pages),
         AddressPages(mailer, pages),

@@ -24,11 +24,15 @@ from mailer.compose.reading import Brand
 from mailer.contacts.rule_time import Calendar
 from mailer.errors import SettingsError
 from mailer.message.links import KeyRing, parse_secret
+from mailer.message.seals import Seals
 from mailer.ports import Clock, DomainCheck, Fetcher, Folder, LinkFollower
-from mailer.settings import load_settings
+from mailer.settings import load_settings, sign_up_limits
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
 from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
+from mailer.usecases.deliver_service_mail import Postbox
+from mailer.usecases.post_service_mail import PostOffice, new_message_id
+from mailer.usecases.sign_up import SignUpRules
 from mailer.wiring.sending import Sending
 
 # What the imports made lives as long as the process. Set aside, it is not walked through again
@@ -46,6 +50,15 @@ class Mailer(Sending):
     @cached_property
     def keys(self) -> KeyRing:
         """The keys that sign links. Raises SettingsError when there are none, or wrong ones."""
+        return KeyRing(*self._secrets)
+
+    @cached_property
+    def seals(self) -> Seals:
+        """What seals forms and hashes what is counted. Raises SettingsError likewise."""
+        return Seals(*self._secrets)
+
+    @property
+    def _secrets(self) -> list[bytes]:
         secret = self.settings.secret_key
         if secret is None:
             raise SettingsError(
@@ -54,9 +67,54 @@ class Mailer(Sending):
             )
         try:
             secrets = [secret, *self.settings.secret_key_old]
-            return KeyRing(*(parse_secret(each.get_secret_value()) for each in secrets))
+            return [parse_secret(each.get_secret_value()) for each in secrets]
         except ValueError as error:
             raise SettingsError(f"MAILER_SECRET_KEY can't be used: {error}") from None
+
+    @property
+    def can_write(self) -> bool:
+        """Whether mails of our own can be written to one person: a server, and a sender."""
+        return bool(self.mail_servers_named and self.settings.mail_from)
+
+    @property
+    def post_office(self) -> PostOffice:
+        """How one person is written to. Raises SettingsError as ``transport`` does."""
+        return PostOffice(
+            layouts=self.layout,
+            brand=self.brand,
+            transport=self.transport,
+            signing=self.signing,
+            return_path=self.settings.return_path or "",
+        )
+
+    @property
+    def postbox(self) -> Postbox:
+        """How the service mails leave that wait in the database."""
+        return Postbox(
+            office=lambda: self.post_office,
+            keys=self.keys,
+            db=self.db,
+            clock=self.clock,
+            retry_after=self.settings.retry_after,
+            rate=self.settings.smtp_rate,
+        )
+
+    def new_message_id(self) -> str | None:
+        """For one service mail; None when none can be written."""
+        settings = self.settings
+        if not self.can_write:
+            return None
+        return new_message_id(settings.return_path or "", settings.mail_from or "")
+
+    @property
+    def sign_up_rules(self) -> SignUpRules:
+        """The rules for one sign-up."""
+        settings = self.settings
+        return SignUpRules(
+            limits=sign_up_limits(settings.sign_up_limits),
+            puzzle=bool(settings.sign_up_puzzle),
+            message_id=self.new_message_id(),
+        )
 
     @property
     def officer(self) -> str:
