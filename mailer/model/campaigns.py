@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ForeignKeyConstraint,
     LargeBinary,
     UniqueConstraint,
     true,
@@ -27,6 +28,15 @@ from mailer.model.words import CampaignState, DeliveryState
 def _one_of(column: str, words: type[CampaignState] | type[DeliveryState]) -> CheckConstraint:
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _on_sqlite(column: str, target: str) -> ForeignKeyConstraint:
+    """A foreign key of the ledger's big tables, which PostgreSQL does without.
+
+    It checks each row by a query of its own, two thirds of the time of a plan. Who writes rows
+    holds the campaign instead (``planning.keep_planning``), and who removes it holds it alone.
+    """
+    return ForeignKeyConstraint([column], [target]).ddl_if(dialect="sqlite")
 
 
 class Campaign(SQLModel, table=True):
@@ -135,13 +145,15 @@ class Delivery(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("campaign_id", "subscriber_id"),
         _one_of("state", DeliveryState),
+        _on_sqlite("campaign_id", "campaign.id"),
+        _on_sqlite("variant_id", "variant.id"),
         {"sqlite_with_rowid": False},
     )
 
-    campaign_id: int = Field(primary_key=True, foreign_key="campaign.id")
+    campaign_id: int = Field(primary_key=True)
     position: int = Field(primary_key=True)
     subscriber_id: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
-    variant_id: int = Field(foreign_key="variant.id")
+    variant_id: int
     state: str = DeliveryState.planned
     attempt: int = 0
     run_id: int | None = None  # the run that claimed it last
@@ -156,9 +168,9 @@ class Delivery(SQLModel, table=True):
 class Snapshot(SQLModel, table=True):
     """What the mail says about one person, read once at plan time. Goes when the row is final."""
 
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (_on_sqlite("campaign_id", "campaign.id"), {"sqlite_with_rowid": False})
 
-    campaign_id: int = Field(primary_key=True, foreign_key="campaign.id")
+    campaign_id: int = Field(primary_key=True)
     position: int = Field(primary_key=True)
     address: str
     fields: str = "{}"  # JSON: only the fields that the template reads

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -19,9 +21,20 @@ from mailer.store import migrations
 from mailer.store.database import Database, database_url
 
 
+def _is_of(dialect: str) -> Callable[..., bool]:
+    """Leaves out the foreign keys that only the other database has: Alembic overlooks that."""
+
+    def is_of(constraint: Any, _name: str, kind: str, _reflected: bool, _other: object) -> bool:
+        only = constraint._ddl_if if kind == "foreign_key_constraint" else None
+        return only is None or only.dialect == dialect
+
+    return is_of
+
+
 def test_the_migrations_make_exactly_the_tables_of_the_model(db: Database) -> None:
     with db.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_object": _is_of(db.dialect)}
+        context = MigrationContext.configure(connection, opts=opts)
         differences = compare_metadata(context, SQLModel.metadata)
 
     assert differences == []
