@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from mailer.errors import BusyError
 from mailer.model.words import CampaignState
 from mailer.store import runs, schedule
-from mailer.store.audience import Joining
+from mailer.store.crowd import Joining
 from mailer.store.ledger import campaign_state
 
 OPEN = (

@@ -47,7 +47,14 @@ from mailer.contacts.rule import (
     fold,
 )
 from mailer.model.words import TrackingAnswer
-from mailer.store.rule_fields import PEOPLE, Expression, PostgresqlWords, SqliteWords, Yes
+from mailer.store.rule_fields import (
+    PEOPLE,
+    Expression,
+    PostgresqlWords,
+    ReadOnce,
+    SqliteWords,
+    Yes,
+)
 
 SUBSCRIPTION = table(
     "subscription",
@@ -87,11 +94,14 @@ _ME = PEOPLE.c.id
 
 
 class RuleSql:
-    """Compiles rules for one kind of database: ``sqlite`` or ``postgresql``."""
+    """Compiles rules for one kind of database: ``sqlite`` or ``postgresql``.
 
-    def __init__(self, dialect: str) -> None:
+    Where everybody is read (``of_all``), what ``words.beside`` makes of the people is read from.
+    """
+
+    def __init__(self, dialect: str, *, of_all: bool = False) -> None:
         self.words: SqliteWords | PostgresqlWords = (
-            SqliteWords() if dialect == "sqlite" else PostgresqlWords()
+            SqliteWords() if dialect == "sqlite" else ReadOnce() if of_all else PostgresqlWords()
         )
 
     def rule(self, rule: Rule) -> Yes:

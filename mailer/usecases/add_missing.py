@@ -14,7 +14,9 @@ from mailer.errors import InputError
 from mailer.message.compiled import CompiledMessage
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
-from mailer.store import audience, campaigns, missing, runs
+from mailer.store import campaigns, missing, runs
+from mailer.store.audience import IN_AUDIENCE, Selection
+from mailer.store.crowd import gathered
 from mailer.store.database import Database
 from mailer.usecases.freeze_audience import Frozen, freeze_audience
 from mailer.usecases.select_audience import select_again
@@ -37,7 +39,7 @@ def count_missing(name: str | int, *, db: Database, clock: Clock) -> Added:
         campaign = campaigns.find(connection, name)
         _require_open(campaign, campaigns.list_of(connection, campaign.list_id))
         selection = select_again(connection, campaign, clock.now())
-    with audience.gathered(db, selection, (), {}) as crowd:
+    with gathered(db, selection, (), {}) as crowd:
         return Added(campaign.id, campaign.slug, crowd.size, _without_own(crowd.excluded))
 
 
@@ -91,7 +93,7 @@ def add_missing(
 def _freeze(
     campaign: Row[Any],
     variants: Any,
-    selection: audience.Selection,
+    selection: Selection,
     behind: int,
     *,
     db: Database,
@@ -135,4 +137,4 @@ def _require_open(campaign: Row[Any], mailing_list: Row[Any]) -> None:
 
 
 def _without_own(excluded: Mapping[str, int]) -> dict[str, int]:
-    return {why: people for why, people in excluded.items() if why != audience.IN_AUDIENCE}
+    return {why: people for why, people in excluded.items() if why != IN_AUDIENCE}

@@ -14,7 +14,8 @@ from mailer.message.compiled import CompiledMessage
 from mailer.message.longest import longest_reader
 from mailer.message.values import MergeError
 from mailer.model.words import Slot
-from mailer.store import audience
+from mailer.store.audience import Selection
+from mailer.store.crowd import Joining, Values, gathered
 from mailer.store.database import Database
 
 _EXAMPLES = 3  # people named, masked, in a fault about a missing value
@@ -51,11 +52,11 @@ def freeze_audience(
     choose: Callable[[str | None], int],
     *,
     db: Database,
-    selection: audience.Selection,
+    selection: Selection,
     lane_of: Mapping[str, str],
     site_url: str,
     behind: int = 0,
-    joining: Callable[[Sequence[tuple[str, int]]], audience.Joining] | None = None,
+    joining: Callable[[Sequence[tuple[str, int]]], Joining] | None = None,
 ) -> Frozen:
     """Writes the audience of a campaign that is being planned.
 
@@ -70,7 +71,7 @@ def freeze_audience(
     Raises InputError when somebody lacks a value that the mail needs.
     """
     names = sorted({name for letter in letters for name in letter.names})
-    with audience.gathered(db, selection, names, lane_of) as crowd:
+    with gathered(db, selection, names, lane_of) as crowd:
         variant_of = {language: choose(language) for language in crowd.languages}
         gaps, sizes = _Gaps(letters), _Sizes(letters)
         for values in crowd.values():
@@ -93,7 +94,7 @@ class _Sizes:
         self._letters = letters
         self._kept: list[list[tuple[int, str, str]]] = [[] for _ in letters]
 
-    def look(self, variant: int, values: audience.Values) -> None:
+    def look(self, variant: int, values: Values) -> None:
         kept = self._kept[variant]
         one = (len(values.fields), values.fields, values.example)
         if len(kept) < _LONGEST:
@@ -128,7 +129,7 @@ class _Gaps:
         self._good: set[tuple[int, str]] = set()
         self._found: dict[tuple[Slot, str], tuple[MergeError, int, list[str]]] = {}
 
-    def look(self, variant: int, values: audience.Values) -> None:
+    def look(self, variant: int, values: Values) -> None:
         known = (variant, values.fields)
         if known in self._good:
             return

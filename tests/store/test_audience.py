@@ -19,9 +19,11 @@ from sqlalchemy import text
 
 from mailer.contacts.rule_reader import read_rule
 from mailer.contacts.rule_time import Calendar
+from mailer.errors import StoppedError
 from mailer.model.words import FrequencyCap
 from mailer.store import audience, planning, segments
 from mailer.store.audience import Selection
+from mailer.store.crowd import Crowd, gathered
 from mailer.store.database import Database
 from tests import rules
 from tests.builders import make_list, make_subscriber, subscribe
@@ -46,10 +48,10 @@ def new_campaign(db: Database, list_id: int, issue: str = "edition") -> tuple[in
     return planning.create(db, content, now=NOW)
 
 
-def freeze(db: Database, selection: Selection, names: list[str] | None = None) -> audience.Crowd:
+def freeze(db: Database, selection: Selection, names: list[str] | None = None) -> Crowd:
     """Writes an audience under a new campaign and takes it away again; returns what was counted."""
     campaign, variants = new_campaign(db, selection.list_id)
-    with audience.gathered(db, selection, names or [], {}) as crowd:
+    with gathered(db, selection, names or [], {}) as crowd:
         crowd.write(campaign, variants, dict.fromkeys(crowd.languages, 0))
     return crowd
 
@@ -243,21 +245,21 @@ def test_a_snapshot_has_the_fields_that_the_mail_reads(db: Database, names: list
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mailer.store import audience
+from mailer.store import audience, crowd
 from mailer.store.database import Database, database_url
 from tests.store.test_audience import new_campaign
-audience.SLICE = 20
+crowd.SLICE = 20
 db = Database(database_url(sys.argv[1], Path()))
 campaign, variants = new_campaign(db, int(sys.argv[2]))
-slices = audience.Crowd._slices
-def until_killed(crowd):
-    for number, each in enumerate(slices(crowd)):
+slices = crowd.Crowd._slices
+def until_killed(self):
+    for number, each in enumerate(slices(self)):
         if number == 3:
             os.kill(os.getpid(), signal.SIGKILL)
         yield each
-with audience.gathered(db, audience.Selection(int(sys.argv[2])), [], {}) as crowd:
-    audience.Crowd._slices = until_killed
-    crowd.write(campaign, variants, dict.fromkeys(crowd.languages, 0))
+with crowd.gathered(db, audience.Selection(int(sys.argv[2])), [], {}) as found:
+    crowd.Crowd._slices = until_killed
+    found.write(campaign, variants, dict.fromkeys(found.languages, 0))
 """
 
 
@@ -272,7 +274,7 @@ def test_a_plan_that_was_killed_half_way_is_removed_by_the_next(db: Database) ->
     assert killed.returncode == -signal.SIGKILL
     assert half == 60
     campaign, variants = new_campaign(db, list_id, "next")
-    with audience.gathered(db, Selection(list_id), [], {}) as crowd:
+    with gathered(db, Selection(list_id), [], {}) as crowd:
         crowd.write(campaign, variants, dict.fromkeys(crowd.languages, 0))
     planning.publish(db, campaign, issue="next", audience=crowd.size, excluded={})
     with db.read() as connection:
@@ -280,3 +282,40 @@ def test_a_plan_that_was_killed_half_way_is_removed_by_the_next(db: Database) ->
             text("SELECT campaign_id, count(*) FROM delivery GROUP BY campaign_id")
         ).all()
     assert [tuple(row) for row in left] == [(campaign, 100)]
+
+
+def test_the_order_is_that_of_plain_arithmetic(db: Database) -> None:
+    list_id = make_list(db, "edition")
+    addresses = [f"p{n}@{'abcdz'[n * n % 5]}{n % 3}.example" for n in range(40)]
+    ids = {make_subscriber(db, address): address for address in addresses}
+    for person in ids:
+        subscribe(db, person, list_id)
+    lane_of = {"a0.example": "one", "b1.example": "two"}
+    lanes = ["", "one", "two"]
+    campaign, variants = new_campaign(db, list_id)
+    with gathered(db, Selection(list_id), [], lane_of) as crowd:
+        crowd.write(campaign, variants, dict.fromkeys(crowd.languages, 0))
+
+    of_domain: dict[str, list[int]] = {}
+    for person in sorted(ids):
+        of_domain.setdefault(ids[person].partition("@")[2].lower(), []).append(person)
+    expected = sorted(
+        (lanes.index(lane_of.get(domain, "")), (k + 0.5) / len(people), domain, person)
+        for domain, people in of_domain.items()
+        for k, person in enumerate(people)
+    )
+    assert list(written(db)) == [person for *_, person in expected]
+    assert [people for _, people in crowd.lanes] == [
+        sum(1 for lane, *_ in expected if lane == number) for number in range(3)
+    ]
+
+
+def test_a_plan_that_was_removed_under_its_writer_writes_nobody(db: Database) -> None:
+    list_id, _ = make_crowd(db, 10)
+    campaign, variants = new_campaign(db, list_id)
+    with gathered(db, Selection(list_id), [], {}) as crowd:
+        planning.discard(db, campaign)
+        with pytest.raises(StoppedError, match="removed by another process"):
+            crowd.write(campaign, variants, dict.fromkeys(crowd.languages, 0))
+
+    assert written(db) == {}

@@ -14,7 +14,8 @@ from mailer.adapters.inbox import Inbox
 from mailer.errors import BusyError, InputError
 from mailer.model.words import CampaignState, Counts, SubscriptionStatus
 from mailer.smtp.providers import lane_names
-from mailer.store import audience, runs
+from mailer.store import crowd as crowds
+from mailer.store import runs
 from mailer.store.database import Database
 from mailer.store.ledger import campaign_state, counts
 from mailer.usecases.add_missing import add_missing, count_missing
@@ -156,28 +157,25 @@ def test_a_cancelled_campaign_and_one_that_is_being_sent_take_nobody(
 def test_a_process_that_dies_half_way_leaves_the_counts_exact_and_the_rest_missing(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audience, "SLICE", 4)
+    monkeypatch.setattr(crowds, "SLICE", 4)
     list_id = make_list(db)
     (anna,) = people(db, list_id, "anna")
     campaign = plan_for(db, {anna: "anna@example.org"}, list_id, **FROZEN)
     people(db, list_id, *(f"p{n}@{d}" for n in range(5) for d in ("gmail.com", "example.org")))
-    lookups = 0
-    original = audience.Crowd._slices
+    original = crowds.Crowd._slices
 
-    def dies(crowd: audience.Crowd) -> Any:
-        nonlocal lookups
+    def dies(crowd: crowds.Crowd) -> Any:
         for number, each in enumerate(original(crowd)):
-            if lookups == 1 and number == 2:
+            if number == 2:
                 raise RuntimeError("killed")
             yield each
-        lookups += 1
 
-    monkeypatch.setattr(audience.Crowd, "_slices", dies)
+    monkeypatch.setattr(crowds.Crowd, "_slices", dies)
     with pytest.raises(RuntimeError, match="killed"):
         add(db, campaign, tmp_path)
     half, _ = stand(db, campaign)
     assert (half.audience, half.planned) == (9, 9)
-    monkeypatch.setattr(audience.Crowd, "_slices", original)
+    monkeypatch.setattr(crowds.Crowd, "_slices", original)
 
     assert add(db, campaign, tmp_path) == 2
     with Inbox() as inbox:

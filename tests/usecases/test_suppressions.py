@@ -10,7 +10,9 @@ from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.inbox import Inbox
 from mailer.adapters.outgoing_files import whole_file, write_csv
 from mailer.errors import InputError, NotFoundError
-from mailer.store import audience, people
+from mailer.store import people
+from mailer.store.audience import Selection
+from mailer.store.crowd import gathered
 from mailer.store.database import Database
 from mailer.usecases.add_list import add_list
 from mailer.usecases.add_subscriber import add_subscriber
@@ -142,7 +144,7 @@ def test_a_suppressed_person_is_neither_planned_nor_sent(
     suppress_address("edition-2@example2.org", db=db, clock=clock, list_name="edition")
     with db.read() as connection:
         list_id = people.find_list(connection, "edition").id
-    with audience.gathered(db, audience.Selection(list_id), [], {}) as crowd:
+    with gathered(db, Selection(list_id), [], {}) as crowd:
         excluded, left = crowd.excluded, crowd.size
 
     with Inbox() as inbox:
