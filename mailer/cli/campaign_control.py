@@ -49,6 +49,22 @@ def approve(
         screen.say(f"Next: mailer campaigns send {given.slug}")
 
 
+def choose(
+    name: Id,
+    subject: Annotated[str, typer.Argument(metavar="a|b", help="The subject that the rest gets.")],
+) -> None:
+    """Choose between two subjects under test. `send` does the rest."""
+    from mailer.usecases.choose_subject import choose_subject
+
+    with screen.opened() as mailer:
+        made = choose_subject(name, subject.strip().lower(), **_reopening(mailer))
+    if not screen.result(
+        {"campaign": made.campaign, "slug": made.slug, "chosen": made.chosen, "left": made.people}
+    ):
+        screen.say(f"Subject {made.chosen} is chosen: {made.people:,} people wait for it.")
+        screen.say(f"Next: mailer campaigns send {made.slug}")
+
+
 def pause(name: Id) -> None:
     """Stop sending: what is on the wire is finished, the rest waits for `resume`."""
     from mailer.usecases.stop_campaign import pause_campaign
@@ -131,4 +147,4 @@ def _list_unknown(name: str) -> None:
             campaign_report.print_recipients(people)
 
 
-COMMANDS = (approve, pause, cancel, retry, unknown)
+COMMANDS = (approve, choose, pause, cancel, retry, unknown)

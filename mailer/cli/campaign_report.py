@@ -11,7 +11,7 @@ from mailer.model.words import CampaignState, Counts, DeliveryState
 if TYPE_CHECKING:
     from mailer.usecases.list_recipients import Recipient
     from mailer.usecases.send_campaign import SendReport
-    from mailer.usecases.show_campaign import CampaignReport
+    from mailer.usecases.show_campaign import CampaignReport, SplitReport
 
 
 def document(report: CampaignReport) -> dict[str, Any]:
@@ -42,12 +42,21 @@ def document(report: CampaignReport) -> dict[str, Any]:
         found["variants"] = [
             {
                 "language": each.language,
+                "version": each.version,
                 "subject": each.subject,
                 "web_url": each.web_url,
                 **screen.plain(each.counts),
             }
             for each in report.variants
         ]
+    if report.split is not None:
+        found["split"] = {
+            **screen.plain(report.split),
+            "measured": {
+                rule: {version: m._asdict() for version, m in counted.items()}
+                for rule, counted in report.split.measured.items()
+            },
+        }
     return found
 
 
@@ -103,6 +112,8 @@ def print_headlines(campaign: CampaignReport, missing: int = 0) -> None:
     """What is about to be sent, before somebody is asked; ``missing`` are to be added first."""
     screen.note(f"Campaign {campaign.campaign}, “{campaign.slug}”")
     screen.note(f"  subject   {campaign.subject}")
+    if campaign.split is not None and not campaign.split.chosen:
+        screen.note(f"  or        {campaign.split.b}")
     screen.note(f"  from      {campaign.sender_address}")
     screen.note(f"  signed    {campaign.signed_as or 'not here'}")
     if campaign.approved:
@@ -142,11 +153,29 @@ def print_counts(report: CampaignReport) -> None:
     screen.table(rows)
     for each in report.variants:
         told = [f"{people:,} {state}" for state, people in _states(each.counts)]
-        screen.say(f"  {each.language}: {each.counts.audience:,} people – {', '.join(told)}")
+        which = f"{each.language}, subject {each.version}" if report.split else each.language
+        screen.say(f"  {which}: {each.counts.audience:,} people – {', '.join(told)}")
+    if report.split is not None:
+        _print_split(report.split)
     for reason, reply in report.replies.items():
         screen.say(f"  {reason}: the server said “{reply}”")
     if report.seconds:
         screen.say(f"  on the wire for {report.seconds:,.1f} s, {report.per_second:,.0f} a second")
+
+
+def _print_split(split: SplitReport) -> None:
+    screen.say(f"  subject a: {split.a}")
+    screen.say(f"  subject b: {split.b}")
+    for rule, counted in split.measured.items():
+        told = " · ".join(f"{v}: {m.counted:,} of {m.of:,}" for v, m in counted.items())
+        screen.say(f"  {rule}: {told}")
+    if split.chosen and not split.waits:
+        screen.say(f"  chosen: {split.chosen}")
+    elif split.decide_at is not None:
+        when = screen.clock_time(split.decide_at)
+        screen.say(f"  the rest waits until {when}; then {split.rule}, or a at a tie")
+    else:
+        screen.say(f"  the rest waits for the winner: {split.rule}")
 
 
 def _states(counts: Counts) -> list[tuple[str, int]]:
@@ -197,7 +226,10 @@ def print_next(report: CampaignReport) -> None:
     elif report.counts.left and not report.sender and report.state is not CampaignState.cancelled:
         if report.counts.deferred and report.next_due:
             screen.say(f"The next deferred person is due at {screen.clock_time(report.next_due)}.")
-        screen.say(f"Next: mailer campaigns send {report.slug}")
+        split = report.split
+        by_hand = split is not None and split.waits and report.because and not split.decide_at
+        verb = "choose {} a|b" if by_hand else "send {}"
+        screen.say(f"Next: mailer campaigns {verb.format(report.slug)}")
     elif report.counts.unknown:
         screen.say(
             f"{report.counts.unknown:,} people are unknown: their text was on its way and no answer"

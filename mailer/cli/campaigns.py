@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailer.cli import campaign_control, campaign_report, campaign_send, campaign_site, screen
+from mailer.cli import (
+    campaign_control,
+    campaign_report,
+    campaign_send,
+    campaign_site,
+    screen,
+    subject_tests,
+)
 from mailer.cli.campaign_words import Id
 from mailer.errors import InputError
 from mailer.model.words import DeliveryState, OnUnknown
@@ -67,6 +74,28 @@ def plan(
     no_archive: Annotated[
         bool, typer.Option("--no-archive", help="Keep it out of the site's archive and feeds.")
     ] = False,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split",
+            metavar="SHARE",
+            help="Test two subjects on this part of the audience, such as 20%.",
+        ),
+    ] = None,
+    winner: Annotated[
+        str,
+        typer.Option(
+            "--winner",
+            metavar="RULE",
+            help="Who chooses between the two: manual (you), unsubscribes or refusals.",
+        ),
+    ] = "manual",
+    decide_after: Annotated[
+        str,
+        typer.Option(
+            "--decide-after", metavar="TIME", help="How long after the test the rule decides."
+        ),
+    ] = "4h",
     explain: Annotated[
         str | None,
         typer.Option(
@@ -81,6 +110,7 @@ def plan(
 
     if cap is not None and no_cap:
         raise InputError("Either --cap or --no-cap, not both.")
+    tested = subject_tests.parse_split(split, winner, decide_after)
     with screen.opened() as mailer:
         wanted = parse_cap(cap) if cap is not None else mailer.settings.frequency_cap
         wishes = Wishes(
@@ -101,6 +131,7 @@ def plan(
             blank_ok=blank_ok,
             on_unknown=on_unknown or mailer.settings.on_unknown,
             in_archive=not no_archive,
+            split=tested,
             db=mailer.db,
             layouts=mailer.layout,
             brand=mailer.brand,
@@ -120,6 +151,7 @@ def plan(
             "variants": report.variants,
             "languages": report.languages,
             "excluded": report.excluded,
+            **({"split": report.split} if report.split else {}),
         }
     ):
         return
@@ -140,6 +172,8 @@ def plan(
         screen.say("Nobody is in the audience: there is nothing to send.")
     if report.variants > 1:
         screen.table(list(report.languages.items()))
+    if report.split is not None:
+        subject_tests.print_plan(report.split)
     screen.say(f"Web version: {report.web_url}")
     screen.say(f"Next: mailer campaigns test {report.slug} --to YOU@example.org")
     screen.say(f"      mailer campaigns send {report.slug}")

@@ -31,7 +31,8 @@ _FRONT = {
     "subject": f"{HINT} What this edition is about, in 40 to 70 characters",
     "preheader": f"{HINT} One sentence that adds to the subject and does not repeat it",
 }
-_DROPPED = ("silence",)  # a silence is about one edition's texts: its reason is given anew
+# A silence is about one edition's texts, and so is its second subject.
+_DROPPED = ("silence", "subject_b")
 
 
 @dataclass(slots=True)

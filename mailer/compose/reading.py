@@ -54,6 +54,7 @@ class Variants:
     language: str | None = None
     shared: Mapping[str, str] = field(default_factory=dict)
     others: tuple[Offered, ...] = ()
+    second: bool = False  # with ``subject_b`` as its subject
 
 
 ALONE = Variants()
@@ -74,7 +75,7 @@ def _front(
     lifted: Lifted, lifter: Lifter, brand: Brand, variants: Variants, faults: list[Fault]
 ) -> Front:
     """Reads the front matter; what it does not say, issue.md says, else the list."""
-    return read_front(
+    front = read_front(
         lifted.text,
         lifted.numbers,
         lifter.where,
@@ -82,6 +83,10 @@ def _front(
         language=variants.language,
         defaults={"layout": brand.layout, "lang": brand.language, **variants.shared},
     )
+    if not variants.second:
+        return front
+    lines = {**front.lines, "subject": front.line("subject_b")}
+    return replace(front, subject=front.subject_b, lines=lines)
 
 
 def read_issue(
@@ -134,7 +139,8 @@ def read_issue(
 
 def _personal_front(front: Front, lifter: Lifter, faults: list[Fault]) -> None:
     """Checks that personal text stands only where it can be filled in, and closes there."""
-    for name, value in (("subject", front.subject), ("preheader", front.preheader)):
+    lines = {"subject": front.subject, "subject_b": front.subject_b, "preheader": front.preheader}
+    for name, value in lines.items():
         check_nesting(
             lifter.tags(value), faults, place=f"the {name}", remedy="It is one line of text."
         )

@@ -20,6 +20,7 @@ LONGEST_ISSUE = 500_000  # characters; a thick book has as many
 LONGEST_FRONT = 32_000
 KEYS = (
     "subject",
+    "subject_b",
     "preheader",
     "layout",
     "lang",
@@ -54,6 +55,7 @@ class Front:
     """The front matter of an issue. Personal expressions still stand as sentinels."""
 
     subject: str
+    subject_b: str = ""  # of a test between two; empty: there is none
     preheader: str = ""
     layout: str = "newsroom"
     lang: str = "en"
@@ -243,6 +245,7 @@ def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: li
     also = values.get("also_for", "").replace(",", " ").split()
     return Front(
         subject=values.get("subject", ""),
+        subject_b=values.get("subject_b", ""),
         preheader=values.get("preheader", ""),
         layout=values.get("layout") or "newsroom",
         lang=language,

@@ -73,6 +73,8 @@ class Campaign(SQLModel, table=True):
     # ↑ whether the public archive may show it, if its list is public
     withdrawn_at: datetime | None = None  # its page is gone since then, but not its links
     withdrawn_because: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    chosen: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    # ↑ which of two subjects the rest gets: a or b; empty: nobody has chosen
 
 
 class Variant(SQLModel, table=True):
@@ -89,6 +91,8 @@ class Variant(SQLModel, table=True):
     picture: str = Field(default="", sa_column_kwargs={"server_default": ""})  # an address
     words: str = Field(default="", sa_column_kwargs={"server_default": ""})
     # ↑ the four are read off the page that is shown; words are folded, for the search
+    version: str = Field(default="a", sa_column_kwargs={"server_default": "a"})
+    # ↑ which of two subjects: a or b
 
 
 class Correction(SQLModel, table=True):
@@ -189,6 +193,8 @@ class Lane(SQLModel, table=True):
     cursor: int
     resume_at: int | None = Field(default=None, sa_type=BigInteger)  # ms: left alone until then
     why: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    held: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    # ↑ 1: its people wait for a choice between two subjects
 
 
 class SentDay(SQLModel, table=True):

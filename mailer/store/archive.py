@@ -25,6 +25,7 @@ from mailer.model.campaigns import (
 )
 from mailer.model.people import Instance, MailingList
 from mailer.model.words import CampaignState
+from mailer.store.splits import A  # the pages are those of the first subject
 
 _STARTED = (
     CampaignState.sending,
@@ -166,7 +167,9 @@ def matching(
     connection: Connection, list_id: int, terms: Sequence[str], *, limit: int
 ) -> Sequence[int]:
     """Campaigns in one of whose languages all of the terms stand, the newest first."""
-    said = select(col(Variant.id)).where(col(Variant.campaign_id) == col(Campaign.id))
+    said = select(col(Variant.id)).where(
+        col(Variant.campaign_id) == col(Campaign.id), col(Variant.version) == A
+    )
     for term in terms:
         said = said.where(col(Variant.words).contains(fold(term), autoescape=True))
     query = (
@@ -201,7 +204,9 @@ def editions(
         *([col(Variant.words)] if words else []),
     ]
     for row in connection.execute(
-        select(*columns).where(col(Variant.campaign_id).in_(campaign_ids)).order_by(col(Variant.id))
+        select(*columns)
+        .where(col(Variant.campaign_id).in_(campaign_ids), col(Variant.version) == A)
+        .order_by(col(Variant.id))
     ):
         told.setdefault(row.campaign_id, []).append(row)
     changed: Mapping[int, datetime] = {
@@ -289,7 +294,7 @@ def standing(
         return None
     languages = connection.execute(
         select(col(Variant.language))
-        .where(col(Variant.campaign_id) == row.id)
+        .where(col(Variant.campaign_id) == row.id, col(Variant.version) == A)
         .order_by(col(Variant.id))
     ).scalars()
     sent = row.started_at is not None and row.state in _STARTED and row.accepted > 0

@@ -16,6 +16,7 @@ from mailer.errors import NotFoundError
 from mailer.model.campaigns import Campaign, Variant
 from mailer.model.people import Event, MailingList
 from mailer.model.words import CampaignState, Cause, DeliveryState
+from mailer.store import splits
 from mailer.store.lanes import earliest_due, lanes_of
 from mailer.store.ledger import Moved, allow, tally
 
@@ -204,8 +205,12 @@ def sample_fields(
 
 
 def next_due(connection: Connection, campaign_id: int) -> int | None:
-    """When there is something to send again, in ms: a row that is due, or a lane that resumes."""
-    due = []
+    """When there is something to send again, in ms.
+
+    A row that is due, a lane that resumes, or a choice between two subjects by a rule.
+    """
+    choice = splits.decides_at(connection, campaign_id)
+    due = [] if choice is None else [choice]
     for lane in lanes_of(connection, campaign_id):
         earliest = earliest_due(connection, campaign_id, lane)
         if earliest is not None:

@@ -11,6 +11,7 @@ not hold back the rest. The order is the same each time, and on both databases.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     case,
+    cast,
     collate,
     func,
     insert,
@@ -89,6 +91,39 @@ _AUDIENCE = Table(  # who gets it, in the order of sending
 )
 
 
+_DRAWN = Table(  # who gets it, by lot; numbered as they are inserted, as the next
+    "drawn",
+    _STAGE,
+    Column("n", Integer, primary_key=True),
+    Column("was", Integer),
+    **_TEMPORARY,
+)
+_MOVED = Table(  # who gets it when two subjects are tested: who waits comes behind all others
+    "moved",
+    _STAGE,
+    Column("position", Integer, primary_key=True),
+    Column("was", Integer, unique=True),
+    Column("second", Integer),
+    Column("waits", Integer),
+    **_TEMPORARY,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A test between two subjects: the same ``share`` of the audience gets each of them.
+
+    Who gets which is drawn by a hash under ``key``: random, and the same each time.
+    """
+
+    share: float  # of the audience, for each of the two: at most a half
+    key: str
+
+    def each(self, people: int) -> int:
+        """So many people get each subject, before the rest."""
+        return max(1, min(round(people * self.share), people // 2)) if people > 1 else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Values:
     """What the mail reads of some people of one language, who all have it alike."""
@@ -101,7 +136,11 @@ class Values:
 
 @contextmanager
 def gathered(
-    db: Database, selection: Selection, names: Sequence[str], lane_of: Mapping[str, str]
+    db: Database,
+    selection: Selection,
+    names: Sequence[str],
+    lane_of: Mapping[str, str],
+    draw: Draw | None = None,
 ) -> Iterator[Crowd]:
     """Everybody on the list with their fate, on a connection of its own.
 
@@ -115,6 +154,7 @@ def gathered(
             driver.execute("PRAGMA temp_store = FILE")
             driver.execute("PRAGMA temp.journal_mode = OFF")
             driver.execute("PRAGMA temp.cache_size = -131072")  # they are met in another order
+            driver.create_function("mailer_lot", 2, lot, deterministic=True)
         with connection.begin():
             if not db.on_sqlite:
                 for setting in _POSTGRESQL:
@@ -128,7 +168,12 @@ def gathered(
             if lane_of:
                 rows = [{"domain": d, "lane": numbers[name]} for d, name in lane_of.items()]
                 connection.execute(insert(_PROVIDERS), rows)
-        yield Crowd(connection, lanes)
+        yield Crowd(connection, lanes, draw)
+
+
+def lot(key: str, subscriber_id: int) -> str:
+    """The lot of one person; PostgreSQL draws the same one by itself."""
+    return hashlib.sha256(f"{key}:{subscriber_id}".encode()).hexdigest()
 
 
 _POSTGRESQL = (
@@ -139,6 +184,17 @@ _POSTGRESQL = (
 )
 
 
+def _by_language(variants: Sequence[int], variant_of: Mapping[str | None, int]) -> Any:
+    return case(
+        *(
+            (_AUDIENCE.c.language == tag, literal(variants[number]))
+            for tag, number in variant_of.items()
+            if tag is not None
+        ),
+        (_AUDIENCE.c.language.is_(None), literal(variants[variant_of.get(None, 0)])),
+    )
+
+
 # Called with the first and the last position of a slice, before it is written.
 Joining = Callable[[Connection, int, int], None]
 
@@ -146,8 +202,12 @@ Joining = Callable[[Connection, int, int], None]
 class Crowd:
     """Everybody on a list, each with a fate; those who get it in the order of sending."""
 
-    def __init__(self, connection: Connection, lanes: Sequence[str]) -> None:
+    def __init__(
+        self, connection: Connection, lanes: Sequence[str], draw: Draw | None = None
+    ) -> None:
         self._connection = connection
+        self._draw = draw
+        self.held = 0  # the last so many lanes wait for a choice between two subjects
         self.excluded: dict[str, int] = {}  # reason → people, the most frequent first
         with connection.begin():
             counted = connection.execute(
@@ -181,6 +241,32 @@ class Crowd:
             )
             # Names with people, in the order of positions.
             self.lanes: list[tuple[str, int]] = [(lanes[row[0]], row[1]) for row in counted]
+            if draw is not None:
+                self._draw_lots(draw, lanes)
+
+    def _draw_lots(self, draw: Draw, lanes: Sequence[str]) -> None:
+        """The first by lot get one subject, the next the other; the rest waits behind them."""
+        run, each = self._connection.execute, draw.each(self.size)
+        key = literal(draw.key, String())
+        if self._connection.dialect.name == "sqlite":
+            drawn = func.mailer_lot(key, _AUDIENCE.c.id)
+        else:
+            told = key.concat(":").concat(cast(_AUDIENCE.c.id, String()))
+            drawn = func.encode(func.sha256(func.convert_to(told, "UTF8")), "hex")
+        by_lot = select(_AUDIENCE.c.position).order_by(drawn, _AUDIENCE.c.position)
+        run(insert(_DRAWN).from_select(["was"], by_lot))
+        waits = case((_DRAWN.c.n > 2 * each, 1), else_=0)
+        second = case((_DRAWN.c.n.between(each + 1, 2 * each), 1), else_=0)
+        behind = select(_DRAWN.c.was, second, waits).order_by(waits, _DRAWN.c.was)
+        run(insert(_MOVED).from_select(["was", "second", "waits"], behind))
+        counted = run(
+            select(_AUDIENCE.c.lane, _MOVED.c.waits, func.count())
+            .select_from(_AUDIENCE.join(_MOVED, _MOVED.c.was == _AUDIENCE.c.position))
+            .group_by(_MOVED.c.waits, _AUDIENCE.c.lane)
+            .order_by(_MOVED.c.waits, _AUDIENCE.c.lane)
+        ).all()
+        self.lanes = [(lanes[row[0]], row[2]) for row in counted]
+        self.held = sum(row.waits for row in counted)
 
     def values(self) -> Iterator[Values]:
         """What the mail reads of people, each combination once."""
@@ -200,24 +286,25 @@ class Crowd:
         variants: Sequence[int],
         variant_of: Mapping[str | None, int],
         *,
+        seconds: Sequence[int] = (),
         behind: int = 0,
         joining: Joining | None = None,
     ) -> None:
         """Writes one delivery and one snapshot for each person of the audience, in slices.
 
-        ``variants`` are rows' ids, ``variant_of`` says which of them a language gets. Positions
+        ``variants`` are rows' ids, ``variant_of`` says which of them a language gets; ``seconds``
+        are the same under the second subject, for whom the lot has chosen it. Positions
         come ``behind`` those that are there; ``joining`` is called in each slice's transaction.
         """
-        variant = case(
-            *(
-                (_AUDIENCE.c.language == tag, literal(variants[number]))
-                for tag, number in variant_of.items()
-                if tag is not None
-            ),
-            (_AUDIENCE.c.language.is_(None), literal(variants[variant_of.get(None, 0)])),
-        )
+        variant = _by_language(variants, variant_of)
+        place: Any = _AUDIENCE.c.position
+        all_of_them: Any = _AUDIENCE
+        if self._draw is not None:
+            place = _MOVED.c.position
+            all_of_them = _AUDIENCE.join(_MOVED, _MOVED.c.was == _AUDIENCE.c.position)
+            variant = case((_MOVED.c.second == 1, _by_language(seconds, variant_of)), else_=variant)
         campaign, nothing = literal(campaign_id, Integer()), literal("", String())
-        position = (_AUDIENCE.c.position + literal(behind, Integer())).label("place")
+        position = (place + literal(behind, Integer())).label("place")
         delivery = {
             "campaign_id": campaign,
             "position": position,
@@ -234,10 +321,11 @@ class Crowd:
             "address": _AUDIENCE.c.address,
             "fields": _AUDIENCE.c.fields,
         }
-        of_slice = _AUDIENCE.c.position.between(bindparam("first"), bindparam("last"))
+        of_slice = place.between(bindparam("first"), bindparam("last"))
         statements = [
             insert(table).from_select(
-                list(row), select(*row.values()).where(of_slice).order_by(_AUDIENCE.c.position)
+                list(row),
+                select(*row.values()).select_from(all_of_them).where(of_slice).order_by(place),
             )
             for table, row in ((Delivery, delivery), (Snapshot, snapshot))
         ]

@@ -43,11 +43,11 @@ class Day:
 
 
 def lanes_of(connection: Connection, campaign_id: int) -> list[Lane]:
-    """A campaign's lanes in the order of their positions."""
+    """A campaign's lanes in the order of their positions, but for those whose people wait."""
     found = run(
         connection,
         "SELECT lane, name, first, cursor, last, resume_at, why FROM lane"
-        " WHERE campaign_id = :campaign ORDER BY lane",
+        " WHERE campaign_id = :campaign AND held = 0 ORDER BY lane",
         {"campaign": campaign_id},
     )
     return [Lane(*row) for row in found.fetchall()]

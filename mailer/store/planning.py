@@ -49,8 +49,9 @@ class Content:
     web_key: str
     frozen: Mapping[str, Any]
     variants: Sequence[tuple[str, str, str]]  # language, compiled message, web page
-    pictures: Sequence[Picture | SiteFile]
+    pictures: Sequence[Picture | SiteFile] = ()
     in_archive: bool = True
+    seconds: Sequence[tuple[str, str, str]] = ()  # the variants under a second subject
 
 
 # Got it, or may have got it.
@@ -61,7 +62,9 @@ _LAST_POSITION = "SELECT max(position) FROM delivery WHERE campaign_id = :campai
 def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[int]]:
     """Writes the content under a campaign in state ``planning``: its id and its variants' ids."""
     _remove_half_done(db)
-    facts = [page_values(web_page) for _, _, web_page in content.variants]
+    written = [("a", each) for each in content.variants]
+    written += [("b", each) for each in content.seconds]
+    facts = [page_values(web_page) for _, (_, _, web_page) in written]
     with db.write() as connection:
         campaign_id: Any = connection.execute(
             insert(Campaign).returning(col(Campaign.id)),
@@ -80,7 +83,7 @@ def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[
             },
         ).scalar_one()
         variants = []
-        for (language, compiled, web_page), told in zip(content.variants, facts, strict=True):
+        for (version, (language, compiled, web_page)), told in zip(written, facts, strict=True):
             variant: Any = connection.execute(
                 insert(Variant).returning(col(Variant.id)),
                 {
@@ -88,6 +91,7 @@ def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[
                     "language": language,
                     "compiled": compiled,
                     "web_page": web_page,
+                    "version": version,
                     **told,
                 },
             ).scalar_one()
@@ -120,21 +124,24 @@ def publish(
     audience: int,
     excluded: Mapping[str, int],
     lanes: Sequence[tuple[str, int]] = (),
+    held: int = 0,
 ) -> str:
     """Makes the plan visible, all at once; returns its slug.
 
     ``lanes`` are names with how many positions each has, in their order; without them there is one.
+    The last ``held`` of them wait for a choice between two subjects.
     """
     with db.write() as connection:
         lock = for_update(db.dialect)  # two plans at one moment must not find one slug free
         connection.execute(text(f"SELECT identity FROM instance{lock}"))
         slug = _free_slug(connection, issue)
         first = 1
-        for number, (name, people) in enumerate(lanes or [(OTHER, audience)]):
+        lanes = lanes or [(OTHER, audience)]
+        for number, (name, people) in enumerate(lanes):
             connection.execute(
                 text(
-                    "INSERT INTO lane (campaign_id, lane, name, first, last, cursor, why)"
-                    " VALUES (:campaign, :lane, :name, :first, :last, :cursor, '')"
+                    "INSERT INTO lane (campaign_id, lane, name, first, last, cursor, why, held)"
+                    " VALUES (:campaign, :lane, :name, :first, :last, :cursor, '', :held)"
                 ),
                 {
                     "campaign": campaign_id,
@@ -143,6 +150,7 @@ def publish(
                     "first": first,
                     "last": first + people - 1,
                     "cursor": first - 1,
+                    "held": int(number >= len(lanes) - held),
                 },
             )
             first += people

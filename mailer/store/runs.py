@@ -276,7 +276,7 @@ def _advance_waiting(connection: Connection, campaign_id: int, first_delay: int,
     connection.execute(
         text(
             "UPDATE lane SET resume_at = :rested"
-            " WHERE campaign_id = :campaign AND resume_at > :rested"
+            " WHERE campaign_id = :campaign AND resume_at > :rested AND held = 0"
         ),
         {"campaign": campaign_id, "rested": rested},
     )

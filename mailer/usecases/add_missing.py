@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from mailer.compose.languages import Offered, choose
 from mailer.errors import InputError
 from mailer.message.compiled import CompiledMessage
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
-from mailer.store import campaigns, missing, runs
+from mailer.store import campaigns, missing, runs, splits
 from mailer.store.audience import IN_AUDIENCE, Selection
 from mailer.store.crowd import gathered
 from mailer.store.database import Database
@@ -37,7 +37,7 @@ def count_missing(name: str | int, *, db: Database, clock: Clock) -> Added:
     """Who would be added; nothing is written. Raises as ``add_missing`` does."""
     with db.read() as connection:
         campaign = campaigns.find(connection, name)
-        _require_open(campaign, campaigns.list_of(connection, campaign.list_id))
+        _require_open(connection, campaign)
         selection = select_again(connection, campaign, clock.now())
     with gathered(db, selection, (), {}) as crowd:
         return Added(campaign.id, campaign.slug, crowd.size, _without_own(crowd.excluded))
@@ -65,7 +65,7 @@ def add_missing(
     now = clock.now()
     with db.write() as connection:
         campaign = campaigns.find(connection, name)
-        _require_open(campaign, campaigns.list_of(connection, campaign.list_id))
+        _require_open(connection, campaign)
         runs.lock_campaign(connection, db.dialect, campaign.id)
         judge = Schedule(retry_after, clock).judge
         found = runs.recover(
@@ -74,7 +74,10 @@ def add_missing(
     found.forget()
     with db.read() as connection:
         selection = select_again(connection, campaign, now)
-        variants = campaigns.variants(connection, campaign.id)
+        version = campaign.chosen or splits.A
+        variants = [
+            row for row in campaigns.variants(connection, campaign.id) if row.version == version
+        ]
         behind = missing.last_position(connection, campaign.id)
     frozen = _freeze(campaign, variants, selection, behind, db=db, clock=clock, lane_of=lane_of)
     if frozen.audience:
@@ -118,7 +121,8 @@ def _freeze(
     )
 
 
-def _require_open(campaign: Row[Any], mailing_list: Row[Any]) -> None:
+def _require_open(connection: Connection, campaign: Row[Any]) -> None:
+    mailing_list = campaigns.list_of(connection, campaign.list_id)
     if campaign.state == CampaignState.cancelled:
         raise InputError(
             f"The campaign “{campaign.slug}” is cancelled: nobody is added to it.",
@@ -128,6 +132,11 @@ def _require_open(campaign: Row[Any], mailing_list: Row[Any]) -> None:
         raise InputError(
             f"The campaign “{campaign.slug}” is {campaign.state}.",
             hint=f"Call it back with `mailer campaigns pause {campaign.slug}` first.",
+        )
+    if splits.waits(connection, campaign.id):
+        raise InputError(
+            "The rest of the audience waits for a choice between two subjects.",
+            hint=f"`mailer campaigns choose {campaign.slug} a|b` first.",
         )
     if mailing_list.archived_at is not None:
         raise InputError(

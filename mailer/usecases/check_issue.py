@@ -39,6 +39,7 @@ class CheckReport:
     support_dated: str = DATED
     html_bytes: int = 0  # for the reader with the longest values
     followed: int = 0  # links
+    seconds: Sequence[Composed] = ()  # the languages that have a second subject, under it
 
     @property
     def errors(self) -> Sequence[Finding]:
@@ -89,13 +90,24 @@ def check_issue(
         check_composed(each, fields=fields, brand=brand, audience=programs, trails=trails)
         for each in variants
     ]
+    found = [finding for each in checked for finding in each.findings]
+    seconds: Sequence[Composed] = ()
+    if any(each.front.subject_b for each in variants):
+        seconds = compose_from_folder(
+            issue, layouts=layouts, brand=brand, language=language, second=True
+        )
+        for each in seconds:  # all but the subject was looked at above
+            other = check_composed(each, fields=fields, brand=brand, audience=programs)
+            line = each.front.line("subject_b")
+            found += [one for one in other.findings if one.line == line]
     return CheckReport(
-        tuple(dict.fromkeys(finding for each in checked for finding in each.findings)),
+        tuple(dict.fromkeys(found)),
         tuple(each.placed() for each in variants),
         checked[0].support,
         programs.name,
         html_bytes=max(each.html_bytes for each in checked),
         followed=len(trails or ()),
+        seconds=tuple(each.placed() for each in seconds),
     )
 
 

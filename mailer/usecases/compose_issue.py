@@ -56,10 +56,12 @@ def compose_from_folder(
     layouts: Callable[[str], Folder],
     brand: Brand,
     language: str | None = None,
+    second: bool = False,
 ) -> tuple[Composed, ...]:
     """Renders every language of the issue once, for everybody; that of ``issue.md`` comes first.
 
-    With ``language``, only that one. Raises InputError with every fault that was found, each with
+    With ``language``, only that one; with ``second``, those that have a second subject, under it.
+    Raises InputError with every fault that was found, each with
     file and line, and NotFoundError when the issue is not written in ``language``.
     """
 
@@ -70,6 +72,12 @@ def compose_from_folder(
     faults: list[Fault] = []
     sheets = read_sheets(issue, brand, faults)
     composed = []
+    if second:
+        sheets = [
+            replace(each, variants=replace(each.variants, second=True))
+            for each in sheets
+            if each.front.subject_b
+        ]
     for sheet in sheets if language is None else [_in(language, sheets)]:
         compose = partial(_compose_sheet, sheet, issue, loaded, brand)
         try:

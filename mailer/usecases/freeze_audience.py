@@ -15,7 +15,7 @@ from mailer.message.longest import longest_reader
 from mailer.message.values import MergeError
 from mailer.model.words import Slot
 from mailer.store.audience import Selection
-from mailer.store.crowd import Joining, Values, gathered
+from mailer.store.crowd import Draw, Joining, Values, gathered
 from mailer.store.database import Database
 
 _EXAMPLES = 3  # people named, masked, in a fault about a missing value
@@ -42,6 +42,7 @@ class Frozen:
     by_variant: Sequence[int]
     excluded: Mapping[str, int]
     lanes: Sequence[tuple[str, int]]  # providers with their people, in the order of positions
+    held: int = 0  # so many of them, the last ones, wait for a choice between two subjects
     longest: Sequence[Longest | None] = ()
 
 
@@ -55,10 +56,13 @@ def freeze_audience(
     selection: Selection,
     lane_of: Mapping[str, str],
     site_url: str,
+    draw: Draw | None = None,
     behind: int = 0,
     joining: Callable[[Sequence[tuple[str, int]]], Joining] | None = None,
 ) -> Frozen:
     """Writes the audience of a campaign that is being planned.
+
+    With a ``draw``, the second half of ``variants`` and ``letters`` has the second subject.
 
     1. Read everybody on the list, settle who is left out and why, put the rest in order.
     2. Evaluate each slot for each combination of values, so that a send can't fail on one, and
@@ -71,20 +75,33 @@ def freeze_audience(
     Raises InputError when somebody lacks a value that the mail needs.
     """
     names = sorted({name for letter in letters for name in letter.names})
-    with gathered(db, selection, names, lane_of) as crowd:
+    languages = len(variants) // 2 if draw is not None else len(variants)
+    with gathered(db, selection, names, lane_of, draw) as crowd:
         variant_of = {language: choose(language) for language in crowd.languages}
         gaps, sizes = _Gaps(letters), _Sizes(letters)
         for values in crowd.values():
-            gaps.look(variant_of[values.language], values)
-            sizes.look(variant_of[values.language], values)
+            number = variant_of[values.language]
+            gaps.look(number, values)
+            sizes.look(number, values)
+            if draw is not None:  # by now nobody knows who will get which subject
+                gaps.look(number + languages, values)
         gaps.complain()
         longest = sizes.measure(site_url)
         with_each = joining(crowd.lanes) if joining is not None else None
-        crowd.write(campaign_id, variants, variant_of, behind=behind, joining=with_each)
-    by_variant = [0] * len(variants)
+        crowd.write(
+            campaign_id,
+            variants[:languages],
+            variant_of,
+            seconds=variants[languages:],
+            behind=behind,
+            joining=with_each,
+        )
+    by_variant = [0] * languages
     for language, people in crowd.languages.items():
         by_variant[variant_of[language]] += people
-    return Frozen(crowd.size, by_variant, crowd.excluded, crowd.lanes, longest)
+    return Frozen(
+        crowd.size, by_variant, crowd.excluded, crowd.lanes, crowd.held, longest[:languages]
+    )
 
 
 class _Sizes:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mailer.compose.languages import choose
 from mailer.compose.reading import Brand
@@ -28,6 +29,7 @@ from mailer.usecases.compose_issue import (
 from mailer.usecases.freeze_audience import Frozen, freeze_audience
 from mailer.usecases.select_audience import Wishes, select_audience
 from mailer.usecases.send_campaign import Schedule
+from mailer.usecases.split_audience import Split, require_seconds, unsplit
 from mailer.usecases.use_list_defaults import with_list_defaults
 
 
@@ -44,6 +46,7 @@ class PlanReport:
     excluded: Mapping[str, int]
     web_url: str
     warnings: Sequence[Fault]
+    split: dict[str, Any] | None = None  # a test between two subjects
     doubts: Sequence[str] = ()  # what in a segment's rule is probably not meant
 
 
@@ -55,6 +58,7 @@ def plan_campaign(
     blank_ok: bool = False,
     on_unknown: OnUnknown = OnUnknown.hold,
     in_archive: bool = True,
+    split: Split | None = None,
     db: Database,
     layouts: Callable[[str], Folder],
     brand: Brand,
@@ -91,6 +95,10 @@ def plan_campaign(
         raise InputError(report.errors)
     web_key = secrets.token_urlsafe(16)
     web_url = f"{sending.site_url}/w/{web_key}"
+    composed = [*report.variants]
+    if split is not None:
+        require_seconds(report)
+        composed += report.seconds
     letters = [
         compile_letter(
             each,
@@ -101,8 +109,9 @@ def plan_campaign(
             blank_ok=blank_ok,
             sending=sending,
         )
-        for each in report.variants
+        for each in composed
     ]
+    languages = len(report.variants)
     files = file_hashes(
         issue,
         layouts=layouts,
@@ -138,18 +147,18 @@ def plan_campaign(
                     "subject": each.subject,
                     "from": str(each.sender),
                 }
-                for each in letters
+                for each in letters[:languages]
             ],
+            **(split.frozen(letters[languages:]) if split is not None else {}),
         },
-        variants=[
-            (each.offered.tag, each.compiled.dump(), each.compiled.web_page()) for each in letters
-        ],
+        variants=[_written(each) for each in letters[:languages]],
+        seconds=[_written(each) for each in letters[languages:]],
         pictures=[file for each in report.variants for file in each.rendition.served],
         in_archive=in_archive and report.variants[0].front.archive,
     )
     campaign_id, variants = planning.create(db, content, now=clock.now())
     try:
-        offered = [each.offered for each in letters]
+        offered = [each.offered for each in letters[:languages]]
         frozen = freeze_audience(
             campaign_id,
             variants,
@@ -159,6 +168,7 @@ def plan_campaign(
             selection=selected.selection,
             lane_of=sending.lane_of,
             site_url=sending.site_url,
+            draw=split.draw(content.frozen) if split is not None else None,
         )
         clipped = list(_clipped(frozen, report))
         slug = planning.publish(
@@ -168,6 +178,7 @@ def plan_campaign(
             audience=frozen.audience,
             excluded=frozen.excluded,
             lanes=frozen.lanes,
+            held=frozen.held,
         )
     except BaseException:
         planning.discard(db, campaign_id)
@@ -182,7 +193,8 @@ def plan_campaign(
         frozen.excluded,
         web_url,
         [*report.warnings, *clipped, *_unaligned(sending, letters)],
-        selected.doubts,
+        split.told(frozen, letters[0].subject, letters[languages].subject) if split else None,
+        [*selected.doubts, *(split.doubts(frozen, report) if split else unsplit(report))],
     )
 
 
@@ -209,6 +221,10 @@ def _clipped(frozen: Frozen, report: CheckReport) -> Iterator[Fault]:
             raise InputError(fault)
         if composed.where not in told:
             yield fault
+
+
+def _written(letter: Letter) -> tuple[str, str, str]:
+    return letter.offered.tag, letter.compiled.dump(), letter.compiled.web_page()
 
 
 def _asks_again(rendition: Rendition) -> bool:

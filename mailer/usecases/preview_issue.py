@@ -11,10 +11,11 @@ import email.policy
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from itertools import islice
 
+from mailer.compose.compose import Composed
 from mailer.compose.looks import COLOURS, LinkSeen, Look, links_in, looked_at
 from mailer.compose.reading import Brand
 from mailer.contacts.address import AddressError, parse_address
@@ -69,6 +70,7 @@ class Shown:
     language: str = ""
     address: str = ""
     subject: str = ""
+    subject_b: str = ""  # of a test between two
     preheader: str = ""
     message: bytes = b""
     web_page: str = ""
@@ -184,20 +186,27 @@ class IssuePreview:
             if not report.variants:
                 return Shown(report, languages, faults=report.errors, campaigns=waiting)
             number = self._variant(wish.language, reader, report, languages)
-            rendered = render_variant(
-                report.variants[number],
-                issue=issue,
-                reader=reader,
-                addressed=self._addressed,
-                fields=done.fields,
-                keys=self._keys,
-                sending=self._sending,
-                now=self._clock.now(),
-            )
+            rendered = self._render(report.variants[number], issue, reader, done)
         except MailerError as error:
             faults = error.faults if isinstance(error, InputError) else (Fault(str(error)),)
             return Shown(report, languages, faults=faults, campaigns=waiting)
-        return _shown(rendered, reader, report, languages, waiting)
+        second = next((n for n in report.seconds if n.front.lang == rendered.language), None)
+        found_b = self._render(second, issue, reader, done).subject if second is not None else ""
+        return replace(_shown(rendered, reader, report, languages, waiting), subject_b=found_b)
+
+    def _render(
+        self, composed: Composed, issue: IssueFolder, reader: Reader, done: _Composed
+    ) -> Rendered:
+        return render_variant(
+            composed,
+            issue=issue,
+            reader=reader,
+            addressed=self._addressed,
+            fields=done.fields,
+            keys=self._keys,
+            sending=self._sending,
+            now=self._clock.now(),
+        )
 
     def picture(self, name: str) -> bytes:
         """A picture or calendar file that the issue, or a campaign, uses. Raises NotFoundError."""

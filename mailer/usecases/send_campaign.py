@@ -27,6 +27,7 @@ from mailer.store.claims import Claimed, Ledger
 from mailer.store.database import Database
 from mailer.store.lanes import lanes_of
 from mailer.store.ledger import counts
+from mailer.usecases.decide_subject import await_choice, choose_by_rule
 from mailer.usecases.dispatch_deliveries import Dispatch
 from mailer.usecases.render_ahead import Letter, RenderAhead
 from mailer.usecases.sign_letters import Signing
@@ -105,6 +106,7 @@ async def send_campaign(
     schedule = Schedule(retry_after, clock)
     letters = Letters(campaign, compiled, keys, signer)
     ahead = RenderAhead(letters, pace.signing_threads) if signer else None
+    choose_by_rule(campaign, db=db, clock=clock)
     runs.recover_issue(db, campaign.issue, folder=folder, now=clock.now(), judge=schedule.judge)
     begun = runs.begin(
         db,
@@ -153,6 +155,7 @@ async def send_campaign(
         wire_seconds=seconds,
         now=clock.now(),
     )
+    because = dispatch.stop_reason or await_choice(campaign, db=db, clock=clock)
     with db.read() as connection:
         final = counts(connection, campaign.id)
         next_due = campaigns.next_due(connection, campaign.id)
@@ -163,7 +166,7 @@ async def send_campaign(
         final,
         round(seconds, 3),
         round(dispatch.answers / seconds, 1) if seconds else 0.0,
-        dispatch.stop_reason,
+        because,
         next_due,
         replace(begun.found, files=()),
         tuple(dispatch.suspensions),

@@ -132,6 +132,9 @@ async def send_issue_copy(
     chosen = report.variants
     if person is not None:
         chosen = [chosen[variant_for(person.language, chosen)]]
+    first = len(chosen)
+    wanted = {each.front.lang for each in chosen}
+    chosen = [*chosen, *(each for each in report.seconds if each.front.lang in wanted)]
     sender = chosen[0].front.sender or brand.sender
     if not sender:
         raise InputError("Nobody is named as the sender.", hint="Set MAILER_FROM.")
@@ -159,7 +162,7 @@ async def send_issue_copy(
     planning.keep_draft(
         db,
         key=key,
-        pages=[(letter.language, letter.compiled.web_page()) for letter in letters],
+        pages=[(letter.language, letter.compiled.web_page()) for letter in letters[:first]],
         pictures=[file for one in chosen for file in one.rendition.served],
         now=clock.now(),
         lifetime=DRAFT_LIFETIME,

@@ -12,9 +12,11 @@ from sqlalchemy import Connection, Row
 
 from mailer.model.words import CampaignState, Counts, DeliveryState
 from mailer.ports import Clock
-from mailer.store import campaigns, runs, workers
+from mailer.store import campaigns, runs, splits, workers
 from mailer.store.database import Database
 from mailer.store.ledger import counts
+from mailer.store.splits import Measured
+from mailer.usecases.decide_subject import RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class VariantReport:
     subject: str
     web_url: str
     counts: Counts
+    version: str = "a"  # which of two subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,22 @@ class CampaignReport:
     withdrawn: str = ""  # why; empty: it is not
     in_archive: bool = True
     variants: Sequence[VariantReport] = ()  # of one campaign with several, the default first
+    split: SplitReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitReport:
+    """A test between two subjects; ``measured``: what each rule counts of each, so far."""
+
+    a: str
+    b: str
+    share: float  # of the audience, both together
+    winner: str  # the rule's name
+    rule: str  # in words
+    waits: bool  # the rest waits
+    decide_at: int | None  # ms: when the rule chooses
+    chosen: str  # a, b, or nothing yet
+    measured: Mapping[str, Mapping[str, Measured]]
 
 
 def _signed_as(dkim: Mapping[str, Any] | None) -> str:
@@ -72,7 +91,11 @@ def show_campaign(name: str | int, *, db: Database, clock: Clock, folder: Path) 
     with db.read() as connection:
         campaign = campaigns.find(connection, name)
         report = _report(connection, campaign, clock, folder)
-        return replace(report, variants=_variants(connection, campaign))
+        return replace(
+            report,
+            variants=_variants(connection, campaign),
+            split=_split(connection, campaign),
+        )
 
 
 def show_campaigns(*, db: Database, clock: Clock, folder: Path) -> Sequence[CampaignReport]:
@@ -131,11 +154,36 @@ def _variants(connection: Connection, campaign: Row[Any]) -> Sequence[VariantRep
         return ()
     counted = campaigns.variant_counts(connection, campaign.id)
     home = f"{campaign.frozen['site_url']}/w/{campaign.web_key}"
-    told = {each["language"]: each["subject"] for each in campaign.frozen["variants"]}
+    told = {("a", each["language"]): each["subject"] for each in campaign.frozen["variants"]}
+    for each in campaign.frozen.get("split", {}).get("subjects", ()):
+        told["b", each["language"]] = each["subject"]
     found = []
     for variant in variants:
         stand = counted.get(variant.id, {})
         people = Counts(audience=sum(stand.values()), **stand)
         web_url = f"{home}/{variant.language}"
-        found.append(VariantReport(variant.language, told[variant.language], web_url, people))
+        subject = told[variant.version, variant.language]
+        found.append(VariantReport(variant.language, subject, web_url, people, variant.version))
     return found
+
+
+def _split(connection: Connection, campaign: Row[Any]) -> SplitReport | None:
+    split = campaign.frozen.get("split")
+    if split is None:
+        return None
+    rule = RULES[split["winner"]]
+    return SplitReport(
+        a=campaign.subject,
+        b=split["subjects"][0]["subject"],
+        share=split["share"],
+        winner=split["winner"],
+        rule=rule.says,
+        waits=splits.waits(connection, campaign.id),
+        decide_at=splits.decides_at(connection, campaign.id),
+        chosen=campaign.chosen,
+        measured={
+            name: each.measure(connection, campaign.id)
+            for name, each in RULES.items()
+            if each.measure
+        },
+    )
