@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,3 +31,57 @@ def serve(
             port,
             ready=lambda address: screen.note(f"Serving {address}  (Ctrl-C stops it)"),
         )
+
+
+@commands.command()
+def build(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files go.")],
+    base_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where it will be found. Default: MAILER_SITE_URL."),
+    ] = None,
+    lang: Annotated[
+        str | None, typer.Option(metavar="TAG", help="Of its pages. Default: each list's own.")
+    ] = None,
+    unlisted: Annotated[
+        bool,
+        typer.Option("--unlisted", help="Also the web versions that no page leads to."),
+    ] = False,
+) -> None:
+    """Write archive, web versions, feeds and pictures as files that any host can serve.
+
+    The folder is replaced as a whole. What this command did not write stays there.
+    """
+    from mailer.settings import parse_site
+    from mailer.web.written_site import written_site
+    from mailer.wiring.files import write_site
+
+    base = parse_site(base_url) if base_url is not None else None
+    with screen.opened() as mailer:
+        files = written_site(
+            mailer,
+            base_url=base or mailer.settings.site_url,
+            language=lang or "",
+            unlisted=unlisted,
+        )
+        done = write_site(folder, files, workspace=mailer.workspace)
+    document = {
+        "folder": done.folder,
+        "files": done.files,
+        "new": done.new,
+        "changed": done.changed,
+        "unchanged": done.unchanged,
+        "removed": done.removed,
+        "kept": done.kept,
+    }
+    if screen.result(document):
+        return
+    for what in ("new", "changed", "removed"):
+        for name in getattr(done, what):
+            screen.detail(f"{what} {name}")
+    for name in done.kept:
+        screen.note(f"{name} is not the site's any more, but somebody has changed it: it stays.")
+    counted = (len(done.new), len(done.changed), len(done.removed), done.unchanged)
+    told = "{:,} new, {:,} changed, {:,} removed, {:,} as they were".format(*counted)
+    screen.say(f"{done.files:,} files in {done.folder}: {told}.")
+    screen.say("Next: copy the folder to your host, such as with rsync -a --delete")

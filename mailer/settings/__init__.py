@@ -130,6 +130,14 @@ def _site(value: object) -> object:
     return value.rstrip("/")
 
 
+def parse_site(text: str) -> str:
+    """Reads the public address of a site that a command was given. Raises InputError."""
+    try:
+        return str(_site(text))
+    except ValueError as error:
+        raise InputError(f"“{text}” is no address of a site.", hint=f"Write {error}.") from None
+
+
 def _names_site(value: str) -> bool:
     try:
         parts = urlsplit(value)

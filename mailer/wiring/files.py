@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from mailer.adapters import people_files
+from mailer.adapters import people_files, site_folder
 from mailer.adapters.browser import browser
 from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.outgoing_files import whole_file, write_csv
+from mailer.adapters.site_folder import WrittenSite
 from mailer.adapters.workspace import known_layouts, shipped, write_files
 from mailer.contacts.table import Table
 from mailer.model.words import Picture
@@ -54,6 +55,14 @@ def write_rendered(folder: Path, rendered: Sequence[Rendered]) -> list[str]:
         contents[f"message{mark}.eml"] = one.message
         served |= {f"pictures/{file.name}": file.data for file in one.served}
     return write_files(folder, {**contents, **served})
+
+
+def write_site(folder: Path, files: Iterable[tuple[str, bytes]], *, workspace: Path) -> WrittenSite:
+    """Writes a site into a folder that is put in its place as a whole.
+
+    Raises InputError or StoppedError when that can't be.
+    """
+    return site_folder.write_site(folder, files, spare=workspace)
 
 
 def write_pictures(folder: Path, rendered: Sequence[Rendered]) -> list[str]:

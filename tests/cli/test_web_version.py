@@ -221,3 +221,45 @@ def test_a_planned_campaign_that_is_withdrawn_is_not_sent(workspace: Path) -> No
     assert refused.status == 3
     assert "is withdrawn" in refused.err
     assert "mailer campaigns restore boats" in refused.err
+
+
+def test_the_site_is_written_as_files(workspace: Path, tmp_path: Path) -> None:
+    sent(workspace, write(workspace))
+    out = tmp_path / "out"
+    told = done(workspace, "site", "build", str(out), "--base-url", "https://x.example/y/")
+
+    assert told["files"] == len(told["new"]) == 17
+    assert "archive/coast/boats/index.html" in told["new"]
+    page = (out / "archive/coast/boats/index.html").read_text("utf-8")
+    assert "Dear reader, the ferry sails" in page
+    assert SITE not in page
+    assert "https://x.example/y/archive/coast/boats/" in page
+    picture = re.findall(r'src="([^"]+)"', page)[0]
+    assert (out / "archive/coast/boats" / picture).is_file()
+    again = mailer(workspace, "site", "build", str(out), "--base-url", "https://x.example/y")
+    assert "0 new, 0 changed, 0 removed, 17 as they were" in again.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--base-url", "javascript:alert(1)"), "is no address of a site"),
+        (("--base-url", "https://x.example/\"onload='"), "is no address of a site"),
+    ],
+)
+def test_a_wrong_address_is_refused(
+    workspace: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    refused = mailer(workspace, "site", "build", str(tmp_path / "out"), *words)
+
+    assert refused.status == 3
+    assert said in refused.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_workspace_is_not_written_over(workspace: Path) -> None:
+    refused = mailer(workspace, "site", "build", str(workspace))
+
+    assert refused.status == 3
+    assert "holds the workspace" in refused.err
+    assert (workspace / ".env").is_file()
