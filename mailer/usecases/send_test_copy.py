@@ -25,7 +25,8 @@ from mailer.message.dkim import Signer
 from mailer.message.headers import format_date
 from mailer.message.links import KeyRing, Purpose, make
 from mailer.message.mailbox import parse_mailbox
-from mailer.model.words import Reply, Stage
+from mailer.message.replies import classify
+from mailer.model.words import Blame, DeliveryState, Reply, Stage
 from mailer.ports import Clock, Folder, Outgoing, Transport
 from mailer.store import campaigns, people, planning
 from mailer.store.database import Database
@@ -260,7 +261,7 @@ class Handful:
     def __init__(self, outgoing: Sequence[Outgoing]) -> None:
         self._left = list(outgoing)
         self.answers: dict[int, tuple[bool, str]] = {}
-        self.refused: set[int] = set()  # for good: this person, or this mail to them
+        self.refused: set[int] = set()  # for good, and it is about this person's mailbox
 
     def take(self) -> Outgoing | None:
         return self._left.pop(0) if self._left else None
@@ -277,7 +278,8 @@ class Handful:
 
     def answered(self, key: int, stage: Stage, reply: Reply) -> None:
         self.answers[key] = (stage is Stage.dot and reply.positive, str(reply))
-        if stage in (Stage.rcpt, Stage.dot) and reply.code >= 500:
+        found = classify(stage, reply)
+        if found.state is DeliveryState.refused and found.blame is Blame.recipient:
             self.refused.add(key)
 
     def returned(self, key: int, stage: Stage, why: str) -> None:

@@ -20,7 +20,12 @@ from mailer.settings import Settings
 from mailer.smtp.opening import OpeningError
 from mailer.store import outbox
 from mailer.store.database import Database
-from mailer.usecases.deliver_service_mail import Delivered, Postbox, deliver_service_mail
+from mailer.usecases.deliver_service_mail import (
+    Delivered,
+    Postbox,
+    deliver_service_mail,
+    keep_delivering,
+)
 from mailer.usecases.remind_pending import remind_pending
 from mailer.wiring import Mailer
 from tests import builders
@@ -179,6 +184,42 @@ def test_a_mailbox_that_is_not_there_is_not_tried_again(scene: Scene) -> None:
     assert builders.events(scene.db, anna)[-1] == (
         "undeliverable", "server", scene.list, "confirmation",
     )  # fmt: skip
+
+
+def test_a_server_that_relays_for_nobody_burns_nobody(scene: Scene) -> None:
+    scene.pending("anna")
+    scene.remind()
+    scene.server.says = [Reply(550, "5.7.1 Relaying denied", "5.7.1")]
+    assert scene.deliver() == Delivered(put_off=1)
+    scene.clock.advance(timedelta(minutes=2))
+    assert scene.deliver() == Delivered(accepted=1)
+
+
+def test_the_loop_sends_what_comes_and_stops_when_told(scene: Scene) -> None:
+    scene.pending("anna", "bruno")
+    heard: list[Delivered] = []
+
+    async def watch() -> None:
+        stop, first = asyncio.Event(), asyncio.Event()
+
+        def tell(done: Delivered) -> None:
+            heard.append(done)
+            first.set()
+            if len(heard) == 2:
+                stop.set()
+
+        scene.server.dead = True
+        loop = asyncio.create_task(keep_delivering(scene.post, stop, tell=tell))
+        await asyncio.to_thread(scene.remind)
+        await first.wait()
+        scene.server.dead = False
+        scene.clock.advance(timedelta(minutes=1))
+        await loop
+
+    asyncio.run(asyncio.wait_for(watch(), 30))
+
+    assert [each.trouble for each in heard] == ["The server is not there.", ""]
+    assert (heard[0].put_off, heard[1].accepted, scene.waiting()) == (2, 2, 0)
 
 
 def test_what_nobody_waits_for_is_given_up_after_a_day(scene: Scene) -> None:
