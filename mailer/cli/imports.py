@@ -136,6 +136,8 @@ def import_file(
         _print_sample(sample)
         if dry_run:
             screen.say("Nothing was written. --jsonl tells it of everybody.")
+        elif status == SubscriptionStatus.pending and report.added:
+            screen.say(f"Next: mailer lists remind {report.list} asks the pending for their yes")
 
 
 def _print_sample(sample: Mapping[str, Sequence[Difference]]) -> None:

@@ -76,16 +76,17 @@ def show_lists(
 
     with screen.opened() as mailer:
         found = find(name, db=mailer.db)
+        site = mailer.settings.site_url
     if screen.result(found if name is None else found[0]):
         return
     if not found:
         screen.say("There is no list yet.")
         screen.say("Next: mailer import contacts.csv --list NAME --create-list")
     for each in found:
-        _print_list(each)
+        _print_list(each, site)
 
 
-def _print_list(each: ShownList) -> None:
+def _print_list(each: ShownList, site: str) -> None:
     marks = [
         word
         for word, holds in (
@@ -109,6 +110,8 @@ def _print_list(each: ShownList) -> None:
     screen.table([(label, value) for label, value in own if value])
     if each.ask_until is not None:
         screen.say(f"  its people are asked again until {screen.instant(each.ask_until)}")
+    if each.public and each.archived_at is None:
+        screen.say(f"  sign-up page: {site}/s/{each.slug}")
     screen.table([(status, people) for status, people in each.people.items() if people])
 
 

@@ -101,6 +101,8 @@ class SignUpPages:
         if said != SignUpAnswer.taken:
             sealed = self._sealed(view, self._wording(view, language), filled_in=said == _STEP)
         headers: dict[str, str] = dict(_WITH_SCRIPT) if sealed and sealed.puzzle else {}
+        if not said:
+            headers["X-Robots-Tag"] = "all"  # a public list may be found
         return self._pages.page(
             "sign_up",
             language,

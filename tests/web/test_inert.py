@@ -22,6 +22,8 @@ def test_no_looking_changes_the_database(site: Site, story: Story, method: str) 
         f"{story.preferences}/erase",
         f"/c/{site.token(Purpose.reconfirm, story.campaign.id, story.anna)}",
         stranger,
+        "/s/harbour",
+        "/s/harbour/json",
         f"/w/{story.campaign.web_key}",
         f"/w/{story.campaign.web_key}/en",
         f"/i/{picture}",
