@@ -26,6 +26,14 @@ Spool = Annotated[
         help="Into files instead of to the mail server: maildir:PATH or mbox:PATH.",
     ),
 ]
+EventsInto = Annotated[
+    str | None,
+    typer.Option(
+        "--events",
+        metavar="FILE",
+        help="Append one JSON event a line; with --json they go to standard error.",
+    ),
+]
 NoSiteCheck = Annotated[
     bool, typer.Option("--no-site-check", help="Do not look whether the site answers first.")
 ]
@@ -63,6 +71,7 @@ def send(
             help="First add who is on the list by now, and not in the audience.",
         ),
     ] = False,
+    events: EventsInto = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -91,6 +100,7 @@ def send(
         spool=spool,
         when=When(at, not_after, hold),
         to_missing=to_missing,
+        events=events,
     )
 
 
@@ -101,9 +111,18 @@ def resume(
     frozen: Frozen = False,
     no_site_check: NoSiteCheck = False,
     spool: Spool = None,
+    events: EventsInto = None,
 ) -> None:
     """Go on with a campaign that was paused or stopped: `send` by another name."""
-    sending.send(name, yes=yes, wait=wait, frozen=frozen, site_check=not no_site_check, spool=spool)
+    sending.send(
+        name,
+        yes=yes,
+        wait=wait,
+        frozen=frozen,
+        site_check=not no_site_check,
+        spool=spool,
+        events=events,
+    )
 
 
 COMMANDS = (send, resume)

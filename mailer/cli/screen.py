@@ -192,6 +192,9 @@ def instant(moment: datetime | None) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else "–"
 
 
+EVERY = 10.0  # seconds between two plain lines
+
+
 class ProgressLine:
     """How far a send is: a moving line on a terminal, a plain one every ten seconds elsewhere."""
 
@@ -203,7 +206,7 @@ class ProgressLine:
 
     def show(self, done: int, total: int, *, waiting_until: int | None = None) -> None:
         now = time.monotonic()
-        if _mode.quiet or now - self._shown < (0.1 if self._moving else 10):
+        if _mode.quiet or now - self._shown < (0.1 if self._moving else EVERY):
             return
         self._shown = now
         if self._first is None:
@@ -217,11 +220,21 @@ class ProgressLine:
             text += f" · {rate:,.0f} a second · {left // 60}:{left % 60:02d} left"
         self._write(text)
 
+    @property
+    def moving(self) -> bool:
+        """Whether it is one line that changes."""
+        return self._moving
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for another look."""
+        pause = 0.1 if self._moving else EVERY
+        return not _mode.quiet and time.monotonic() - self._shown >= pause
+
     def say(self, text: str) -> None:
         """Another line in the same place, as often as ``show``."""
-        now = time.monotonic()
-        if not _mode.quiet and now - self._shown >= (0.1 if self._moving else 10):
-            self._shown = now
+        if self.due:
+            self._shown = time.monotonic()
             self._write(text)
 
     def _write(self, text: str) -> None:

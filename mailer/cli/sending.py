@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mailer.cli import campaign_report, scheduling, screen
+from mailer.cli.send_progress import Events, SendProgress, opened_events
 from mailer.errors import Fault, InputError
-from mailer.model.words import CampaignState, Counts
+from mailer.model.words import CampaignState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ def send(
     spool: str | None = None,
     when: scheduling.When = scheduling.NOW,
     to_missing: bool = False,
+    events: str | None = None,
 ) -> None:
     """Sends until nobody is left or something stops it. Raises typer.Exit with the status.
 
@@ -61,25 +63,22 @@ def send(
             scheduling.schedule(mailer, before, start_at, not_after)
             return
         note_destination(name, spool or "", db=mailer.db)
-        line = screen.ProgressLine()
-
-        def progress(counts: Counts, due: int | None) -> None:
-            done = counts.audience - counts.left
-            line.show(done, counts.audience, waiting_until=due)
-
-        outcome = asyncio.run(
-            _until_stopped(
-                mailer,
-                before.slug,
-                float(max_wait),
-                progress,
-                transport or mailer.carrier(screen.note),
-                hold=when.hold,
-                told=told,
+        with opened_events(events, mailer, before) as heard:
+            shown = SendProgress(mailer, before, heard)
+            outcome = asyncio.run(
+                _until_stopped(
+                    mailer,
+                    before.slug,
+                    float(max_wait),
+                    shown,
+                    transport or mailer.carrier(screen.note),
+                    hold=when.hold,
+                    told=told,
+                )
             )
-        )
-        line.clear()
-        after = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+            shown.clear()
+            after = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+            _tell_end(heard, after)
     if outcome is None:
         _called_back(after)
         return
@@ -129,6 +128,13 @@ def _add_missing(mailer: Mailer, campaign: CampaignReport) -> None:
             screen.say(f"Next: mailer campaigns approve {slug}")
             screen.say(f"      mailer campaigns send {slug}")
         raise typer.Exit(75)
+
+
+def _tell_end(events: Events, after: CampaignReport) -> None:
+    event = after.state.value if after.state is not CampaignState.sending else "paused"
+    events.tell(
+        event, after.counts, words=after.because, next_try=after.next_due, reasons=after.reasons
+    )
 
 
 def _called_back(campaign: CampaignReport) -> None:
@@ -229,7 +235,7 @@ async def _until_stopped(
     mailer: Mailer,
     slug: str,
     max_wait: float,
-    progress: Any,
+    shown: SendProgress,
     transport: Transport,
     *,
     hold: int,
@@ -268,7 +274,8 @@ async def _until_stopped(
         **_ports(mailer),
         transport=transport,
         max_wait=max_wait,
-        progress=progress,
+        progress=shown.progress,
+        watched=shown.watched,
         stop=stop,
         only_from=(CampaignState.held,) if hold else (),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Generic, NamedTuple, TypeVar
@@ -36,6 +37,7 @@ class Flow(Generic[T]):
         for stretch, throttle in zip(stretches, throttles, strict=True):
             throttle.suspend(stretch.suspended_until, stretch.why)
         self._all = Throttle(pace.rate)
+        self.troubles: Counter[tuple[str, str]] = Counter()  # by provider and reason
         self.backing_off = any(throttle.backing_off for throttle in throttles)
         self._lanes: Lanes[T] = Lanes([stretch.last for stretch in stretches], throttles)
 
@@ -99,6 +101,7 @@ class Flow(Generic[T]):
         concerned, it is the relay that takes everything: its refusal stops the run as before.
         """
         lane = self._lanes.of(key)
+        self.troubles[self._names[lane], outcome.reason] += 1
         throttle = self._lanes.throttles[lane]
         if outcome.suspend and self._names[lane] != OTHER:
             fresh = self.left_alone(lane, now) < outcome.suspend / 2

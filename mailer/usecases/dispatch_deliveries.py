@@ -13,7 +13,7 @@ Pace, the freshness of a claim and the last word of a stop all come before the e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -75,6 +75,7 @@ class Dispatch:
     progress: Callable[[Counts, int | None], None]
     ahead: RenderAhead | None = None  # signs on other threads; without it letters are made here
     stop_reason: str = ""
+    troubles: Mapping[tuple[str, str], int] = field(init=False)  # (provider, reason) → times
     suspensions: list[str] = field(default_factory=list)  # sentences for people
     state: CampaignState = CampaignState.sending
     counts: Counts = field(default_factory=Counts)
@@ -107,6 +108,7 @@ class Dispatch:
             for lane in self.lanes
         ]
         self._flow = Flow(self.pace, stretches)
+        self.troubles = self._flow.troubles
         self._group = min(self.pace.group, self.pace.rows)
 
     # ---- ports.Source ------------------------------------------------------------------

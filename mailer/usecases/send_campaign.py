@@ -75,6 +75,7 @@ async def send_campaign(
     max_wait: float,
     signing: Signing | None = None,
     progress: Progress = lambda counts, due: None,
+    watched: Callable[[Dispatch], None] = lambda dispatch: None,
     stop: asyncio.Event | None = None,
     stopped_by: str = INTERRUPTED,
     only_from: Collection[CampaignState] = (),
@@ -90,7 +91,8 @@ async def send_campaign(
     4. End the run: finished when nobody is left, else paused, with the reason.
 
     ``folder`` is where flight recorders lie; ``stop`` is set by a signal, and ``stopped_by`` is the
-    reason then. ``only_from`` are the states that the campaign may be in. ``hurry`` has deferred
+    reason then. ``watched`` is given the run once, to ask it for troubles and suspensions.
+    ``only_from`` are the states that the campaign may be in. ``hurry`` has deferred
     people tried sooner than their back-off says. Raises BusyError when another process sends it or
     has moved it, and whatever broke the ledger; in that case the rows that were on
     their way stay ``sending`` until the next send settles them by the recorder.
@@ -139,6 +141,7 @@ async def send_campaign(
             progress=progress,
             ahead=ahead,
         )
+        watched(dispatch)
         await _run(dispatch, transport, stop, stopped_by)
         settled = True
     finally:
