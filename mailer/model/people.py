@@ -306,7 +306,7 @@ class Event(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
     at: datetime
     kind: str  # subscribed, unsubscribed, suppressed, …
-    actor: str  # reader, operator, import, server
+    actor: str  # reader, operator NAME, server, …
     subscriber_id: int | None = Field(
         default=None, sa_column=Column(BigInteger, nullable=True, index=True)
     )

@@ -76,6 +76,7 @@ class Entry:
     wording_id: int | None = None
     batch_id: int | None = None
     taken: int = 0
+    actor: str = ""  # of the events; empty: the source
 
 
 @contextmanager
@@ -195,6 +196,7 @@ class Arrivals:
         values = {
             "list": entry.list_id,
             "source": entry.source,
+            "actor": entry.actor or entry.source,
             "detail": entry.detail,
             "at": entry.at,
             "wording": entry.wording_id,
@@ -346,7 +348,7 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
             f"  WHEN s.fate = 'added' THEN {_word('s.rank', receiving='subscribed')}"
             f"  WHEN s.lowered THEN {_word('s.ceiling')}"
             "   WHEN s.changed THEN 'changed' ELSE 'agreed' END,"
-            " :source, s.subscriber_id, :list, :batch, ''"
+            " :actor, s.subscriber_id, :list, :batch, ''"
             f" FROM slice s WHERE s.fate IN ('added', 'updated') OR s.lowered ORDER BY s.n"
         ),
     }

@@ -32,10 +32,14 @@ OLDEST_SQLITE = (3, 35, 0)  # RETURNING; UPDATE … FROM came with 3.33
 
 
 class Database:
-    """An open database. ``read()`` and ``write()`` give a connection inside one transaction."""
+    """An open database. ``read()`` and ``write()`` give a connection inside one transaction.
 
-    def __init__(self, url: URL) -> None:
+    ``officer`` is whose hand writes, for the records of who did what.
+    """
+
+    def __init__(self, url: URL, *, officer: str = "") -> None:
         self.url = url
+        self.officer = officer
         self.dialect = url.get_backend_name()
         self.engine = _engine(url)
 
@@ -72,6 +76,11 @@ class Database:
         """Switches a SQLite file to write-ahead logging; it stays so."""
         driver: Any = connection.connection.driver_connection
         driver.execute("PRAGMA journal_mode = WAL")
+
+    @property
+    def operator(self) -> str:
+        """The actor of what an officer does: ``operator``, with the name where it is known."""
+        return f"operator {self.officer}".rstrip()
 
     @property
     def on_sqlite(self) -> bool:

@@ -106,7 +106,7 @@ def restore(
     with _judging(db) as connection:
         while True:
             with translated(db.shown), connection.begin():
-                last, count, left = _slice(connection, taken, at, behind)
+                last, count, left = _slice(connection, taken, at, behind, db.operator)
             undone += count
             kept += left
             if last is None:
@@ -141,7 +141,7 @@ def _judging(db: Database) -> Iterator[Connection]:
 
 
 def _slice(
-    connection: Connection, taken: Taken, at: datetime, behind: int
+    connection: Connection, taken: Taken, at: datetime, behind: int, actor: str
 ) -> tuple[int | None, int, list[Kept]]:
     """One slice: the last id that was looked at, how many were restored, who was left."""
     values = {
@@ -151,6 +151,7 @@ def _slice(
         "behind": behind,
         "limit": AT_ONCE,
         "taken": taken.taken,
+        "actor": actor,
     }
     held = connection.execute(_HOLD, values)
     if held.rowcount != 1:
@@ -255,7 +256,7 @@ def _restoring(as_fields: str) -> tuple[TextClause, ...]:
             "DELETE FROM subscriber WHERE id IN"
             " (SELECT subscriber_id FROM judged WHERE why IS NULL AND goes = 1)",
             "INSERT INTO event (at, kind, actor, subscriber_id, list_id, batch_id, detail)"
-            " SELECT :at, 'restored', 'operator', c.subscriber_id, :list, :batch, ''"
+            " SELECT :at, 'restored', :actor, c.subscriber_id, :list, :batch, ''"
             f" FROM {_UNDOES} AS c WHERE c.status_before IS NULL"
             " OR c.status_before <> c.status_after ORDER BY c.subscriber_id",
             "UPDATE batch_change SET undone_at = :at WHERE batch_id = :batch"

@@ -85,7 +85,7 @@ def add_missing(
             campaigns.note_event(
                 connection,
                 kind="missing_added",
-                actor="operator",
+                actor=db.operator,
                 campaign_id=campaign.id,
                 at=now,
                 detail=f"{frozen.audience} people",

@@ -67,7 +67,7 @@ def add_subscriber(
             raise InputError(str(error)) from None
         people.declare_fields(connection, sorted(fields or {}), clock.now())
         wording_id = people.wording(connection, consent, clock.now())
-    entry = Entry(found.id, "operator", "", clock.now(), wording_id)
+    entry = Entry(found.id, "operator", db.officer, clock.now(), wording_id, actor=db.operator)
     with arriving(db) as staged:
         staged.load([arrival])
         staged.settle()

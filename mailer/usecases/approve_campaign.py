@@ -78,7 +78,7 @@ def approve_campaign(
         campaigns.note_event(
             connection,
             kind="approved",
-            actor="operator",
+            actor=db.operator,
             campaign_id=campaign.id,
             at=now,
             detail=f"by {by}, content {given['content'][:16]}",

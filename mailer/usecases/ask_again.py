@@ -41,12 +41,12 @@ def ask_again(
         found = people.find_list(connection, list_name)
         if stop:
             people.update_list(connection, found.id, {"asked_at": None, "ask_until": None})
-            people.note(connection, now, "asking stopped", "operator", None, found.id, "")
+            people.note(connection, now, "asking stopped", db.operator, None, found.id, "")
         elif until is not None:
             changes = {"asked_at": found.asked_at or now, "ask_until": until}
             people.update_list(connection, found.id, changes)
             words = until.date().isoformat()
-            people.note(connection, now, "asked again", "operator", None, found.id, words)
+            people.note(connection, now, "asked again", db.operator, None, found.id, words)
     return show_asking(list_name, db=db)
 
 

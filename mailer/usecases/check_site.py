@@ -53,7 +53,7 @@ def skip_site_check(name: str | int, *, db: Database, clock: Clock) -> None:
         campaigns.note_event(
             connection,
             kind="site_check_skipped",
-            actor="operator",
+            actor=db.operator,
             campaign_id=campaign.id,
             at=clock.now(),
         )

@@ -49,7 +49,7 @@ def drop_silent(
                     connection,
                     list_id=row.id,
                     subscriber_id=subscriber,
-                    actor="operator",
+                    actor=db.operator,
                     at=clock.now(),
                     detail=asking.SILENT,
                 )

@@ -59,18 +59,22 @@ def edit_subscriber(
     with db.write() as connection:
         person = people.require_subscriber(connection, address)
         at = clock.now()
-        values = _changed_values(connection, person, changes, at)
+        values = _changed_values(connection, person, changes, at, db.operator)
         changed = _changed_names(person, values)
         if changed:
             people.update_subscriber(connection, person.id, values)
-            people.note(connection, at, "changed", "operator", person.id, None, ", ".join(changed))
-        if changes.tracking is not None and _answers(connection, person, changes, at):
+            people.note(connection, at, "changed", db.operator, person.id, None, ", ".join(changed))
+        if changes.tracking is not None and _answers(connection, person, changes, at, db.officer):
             changed.append("tracking")
     return EditedSubscriber(values.get("address", person.address), changed)
 
 
 def _changed_values(
-    connection: Connection, person: Row[Any], changes: SubscriberChanges, at: datetime
+    connection: Connection,
+    person: Row[Any],
+    changes: SubscriberChanges,
+    at: datetime,
+    actor: str,
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
     fields = {**person.fields, **_fields(connection, changes, at)}
@@ -83,7 +87,9 @@ def _changed_values(
     if changes.language is not None:
         values["language"] = _tag(changes.language)
     if changes.address is not None:
-        values |= moved_address(connection, person, require_address(changes.address), at)
+        values |= moved_address(
+            connection, person, require_address(changes.address), at, actor=actor
+        )
     return values
 
 
@@ -107,7 +113,7 @@ def moved_address(
     new: Address,
     at: datetime,
     *,
-    actor: str = "operator",
+    actor: str,
 ) -> dict[str, Any]:
     """The columns of a new address. The lists that were left stay closed to the old one.
 
@@ -150,7 +156,11 @@ def _changed_names(person: Row[Any], values: Mapping[str, Any]) -> list[str]:
 
 
 def _answers(
-    connection: Connection, person: Row[Any], changes: SubscriberChanges, at: datetime
+    connection: Connection,
+    person: Row[Any],
+    changes: SubscriberChanges,
+    at: datetime,
+    officer: str,
 ) -> bool:
     if changes.tracking is None or (
         changes.tracking is evidence.tracking_answer(connection, person.id)
@@ -161,6 +171,7 @@ def _answers(
         person.id,
         changes.tracking,
         source="operator",
+        detail=officer,
         at=at,
         wording_id=people.wording(connection, changes.wording, at),
     )

@@ -35,7 +35,7 @@ def erase_subscriber(
     clock: Clock,
     leftovers: Leftovers,
     keep_out: bool = True,
-    actor: str = "operator",
+    actor: str | None = None,
 ) -> ErasedSubscriber:
     """Erases one person in one transaction, also in the middle of a send.
 
@@ -56,7 +56,7 @@ def erase_subscriber(
                 person,
                 mentions=found,
                 keep_out=keep_out,
-                actor=actor,
+                actor=actor or db.operator,
                 at=clock.now(),
             )
     files = leftovers.forget(found)
@@ -65,7 +65,11 @@ def erase_subscriber(
     if person is None and keep_out:
         with db.write() as connection:
             people.suppress(
-                connection, parsed.key, reason=erasure.REASON, actor=actor, at=clock.now()
+                connection,
+                parsed.key,
+                reason=erasure.REASON,
+                actor=actor or db.operator,
+                at=clock.now(),
             )
     rewritten = maintenance.rewrite(db, up_to=REWRITE_UP_TO)
     return ErasedSubscriber(keep_out, done.skipped, done.in_flight, done.mails, files, rewritten)

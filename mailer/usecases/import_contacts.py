@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlalchemy import Connection
 
-from mailer.contacts.flags import Flag, FlagTally
+from mailer.contacts.flags import FlagTally
 from mailer.contacts.headings import REJECT_LINE, REJECT_REASON
-from mailer.contacts.mapping import IgnoredColumn, map_columns
-from mailer.contacts.mapping import Mapping as ColumnMapping
-from mailer.contacts.people import Arrival, RowError, arrivals, is_blank
-from mailer.contacts.table import DELIMITER_NAMES, Row, Table
-from mailer.contacts.values import AmbiguousDateError, FieldType
-from mailer.errors import Fault, InputError, MailerError, NotFoundError
+from mailer.contacts.mapping import map_columns
+from mailer.contacts.people import Arrival
+from mailer.contacts.table import Table
+from mailer.errors import InputError, MailerError, NotFoundError
 from mailer.model.people import Batch
 from mailer.model.words import BatchState, DateOrder, SubscriptionStatus
 from mailer.ports import Clock, DomainCheck, Rejected, Rejects
@@ -27,94 +22,13 @@ from mailer.store import batches, people
 from mailer.store.arrivals import NEW_WORDING, NO_LIST, Arrivals, Entry, Fates, arriving
 from mailer.store.database import Database
 from mailer.store.differences import Difference
-from mailer.store.doubles import Folded
 from mailer.usecases.add_list import make_list
+from mailer.usecases.read_contacts import ImportOrder, Reject, Tally, read_contacts
+from mailer.usecases.report_import import ImportReport, report_import
 
 __all__ = ["Difference", "ImportReport", "Reject", "import_contacts"]
 
 AT_ONCE = 5_000  # rows staged together
-EXAMPLES = 10  # rejects that the report itself carries
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A row that was refused."""
-
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What an import did. The six counts from ``added`` to ``duplicates`` add up to ``rows``."""
-
-    batch: int | None  # None for a dry run
-    rows: int
-    added: int
-    updated: int
-    unchanged: int
-    rejected: int
-    suppressed: int
-    duplicates: int
-    dry_run: bool
-    rejects_file: str | None
-    list: str
-    file: str
-    fields: tuple[str, ...]  # what was kept beside the address
-    ignored: tuple[IgnoredColumn, ...]
-    rejects: tuple[Reject, ...]  # the first few
-    flags: tuple[Flag, ...]  # what is odd about addresses that were taken all the same
-    form: str  # csv, workbook, vcard, jsonl, lines
-    delimiter: str | None  # by name; of CSV alone
-    encoding: str | None
-    warnings: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What reading the file has shown so far."""
-
-    flags: FlagTally
-    rows: int = 0
-    rejected: int = 0
-    examples: tuple[Reject, ...] = ()
-    folded: Folded = field(default_factory=Folded)
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What was asked for."""
-
-    source: Table
-    mapping: ColumnMapping
-    list_name: str
-    create_list: bool
-    status: SubscriptionStatus
-    empty_clears: bool
-    types: Mapping[str, FieldType]
-    dates: DateOrder | None
-    consent: str | None
-    at: datetime
-
-    @property
-    def digest(self) -> str:
-        """The same for the same file and the same wishes; empty when the file has none."""
-        if not self.source.digest:
-            return ""
-        wishes = (
-            self.source.digest,
-            self.source.columns,
-            self.source.delimiter,
-            self.source.encoding,
-            self.mapping,
-            self.list_name,
-            self.status,
-            self.empty_clears,
-            [(name, self.types.get(name, FieldType())) for name, _ in self.mapping.fields],
-            self.dates,
-            self.consent,
-        )
-        return hashlib.sha256(repr(wishes).encode()).hexdigest()
 
 
 def import_contacts(
@@ -153,7 +67,7 @@ def import_contacts(
     mapping = map_columns(
         source.columns, file=source.file, maps=maps, keep_columns=keep_columns, known_fields=types
     )
-    order = _Order(
+    order = ImportOrder(
         source=source,
         mapping=mapping,
         list_name=list_name,
@@ -165,12 +79,12 @@ def import_contacts(
         consent=consent,
         at=clock.now(),
     )
-    tally = _Tally(FlagTally(disposable, keep_domains=mail_servers is not None))
+    tally = Tally(FlagTally(disposable, keep_domains=mail_servers is not None))
     rejects.begin(_own_columns(source), source.form, source.delimiter)
     try:
         with arriving(db) as staged, _few_collections():
             refused = _telling(tell) if dry_run else rejects.add
-            for slice_ in _slices(_read(order, tally, refused)):
+            for slice_ in _slices(read_contacts(order, tally, refused)):
                 staged.load(slice_)
                 progress("reading", tally.rows, None)
             tally.folded = staged.settle()
@@ -218,63 +132,6 @@ def _ask(mail_servers: DomainCheck, flags: FlagTally) -> None:
         flags.add("no_mail_server", f"{domain} ({why})", domains[domain])
 
 
-def _read(order: _Order, tally: _Tally, refused: Callable[[Rejected], None]) -> Iterator[Arrival]:
-    """The people of the file; what can't be used is counted and written down."""
-    read = arrivals(
-        order.mapping,
-        status=order.status,
-        empty_clears=order.empty_clears,
-        types=order.types,
-        dates=order.dates,
-        guarded=order.source.form != "jsonl",
-    )
-    see = tally.flags.see
-    for row in order.source.rows:
-        reason = row.fault
-        if reason is None:
-            try:
-                arrival = read(row.cells)
-            except RowError as error:
-                if is_blank(row.cells):
-                    continue
-                reason = str(error)
-            except AmbiguousDateError as error:
-                raise _ambiguous(order, row.line, error) from error
-            else:
-                tally.rows += 1
-                see(arrival.address)
-                yield arrival
-                continue
-        tally.rows += 1
-        tally.rejected += 1
-        if len(tally.examples) < EXAMPLES:
-            tally.examples += (Reject(row.line, reason),)
-        refused(_rejected(order.source, row, reason))
-
-
-def _ambiguous(order: _Order, line: int, error: AmbiguousDateError) -> InputError:
-    return InputError(
-        Fault(
-            f"A date has two meanings: {error}.",
-            file=order.source.file,
-            line=line,
-            hint="Say which it is: --dates dmy, or --dates mdy",
-        )
-    )
-
-
-def _rejected(source: Table, row: Row, reason: str) -> Rejected:
-    """The row in the input's own columns, and what exceeds them."""
-    width = len(source.columns)
-    cells = [*row.cells[:width], *[""] * (width - len(row.cells))]
-    own = [
-        cell
-        for name, cell in zip(source.columns, cells, strict=True)
-        if name not in (REJECT_REASON, REJECT_LINE)
-    ]
-    return Rejected(own, reason, row.line, row.cells[width:], row.raw)
-
-
 @contextmanager
 def _few_collections() -> Iterator[None]:
     """Rows hold no circles: looking for some after every 700 of them costs a tenth of the time."""
@@ -292,9 +149,9 @@ def _slices(people_: Iterator[Arrival]) -> Iterator[list[Arrival]]:
 
 
 def _count(
-    order: _Order,
+    order: ImportOrder,
     staged: Arrivals,
-    tally: _Tally,
+    tally: Tally,
     db: Database,
     list_id: int,
     tell: Callable[[Difference], None] | None,
@@ -303,13 +160,13 @@ def _count(
         wording = people.find_wording(connection, order.consent) if order.consent else None
     wording_id = (wording or NEW_WORDING) if order.consent else None
     fates = staged.count(list_id, wording_id, tell)
-    return _report(order, tally, fates, staged.respelt, batch=None, rejects_file=None)
+    return report_import(order, tally, fates, staged.respelt, batch=None, rejects_file=None)
 
 
 def _write(
-    order: _Order,
+    order: ImportOrder,
     staged: Arrivals,
-    tally: _Tally,
+    tally: Tally,
     db: Database,
     rejects_file: str | None,
     progress: Callable[[str, int, int | None], None],
@@ -321,7 +178,7 @@ def _write(
         if list_id == NO_LIST:
             list_id = make_list(connection, order.list_name, at=order.at)
         people.declare_fields(connection, [name for name, _ in order.mapping.fields], order.at)
-        entry, begun = _begin(connection, order, tally, list_id, rejects_file)
+        entry, begun = _begin(connection, order, tally, list_id, rejects_file, db.operator)
     try:
         staged.merge(
             entry,
@@ -335,7 +192,7 @@ def _write(
         with suppress(MailerError), db.write() as connection:
             batches.give_back(connection, begun)
         raise
-    return _report(
+    return report_import(
         order,
         tally,
         Fates(batch.added, batch.updated, batch.unchanged, batch.suppressed),
@@ -348,10 +205,11 @@ def _write(
 
 def _begin(
     connection: Connection,
-    order: _Order,
-    tally: _Tally,
+    order: ImportOrder,
+    tally: Tally,
     list_id: int,
     rejects_file: str | None,
+    actor: str,
 ) -> tuple[Entry, batches.Begun]:
     begun = batches.begin(
         connection,
@@ -376,22 +234,9 @@ def _begin(
         wording_id=people.wording(connection, order.consent, order.at),
         batch_id=begun.id,
         taken=begun.taken,
+        actor=actor,
     )
     return entry, begun
-
-
-def _spellings(folded: Folded, respelt: Folded) -> Iterator[str]:
-    """Warnings of addresses that differ in capitals alone, in the file and from who is known."""
-    if folded.variants:
-        yield (
-            f"{folded.variants:,} rows spell an address that is there already with other capitals,"
-            f" and were taken as the same person: {', '.join(folded.examples)}."
-        )
-    if respelt.variants:
-        yield (
-            f"{respelt.variants:,} people are known with other capitals and keep that spelling:"
-            f" {', '.join(respelt.examples)}."
-        )
 
 
 def _warned(half_done: Sequence[batches.HalfDone], begun: batches.Begun) -> tuple[str, ...]:
@@ -400,40 +245,4 @@ def _warned(half_done: Sequence[batches.HalfDone], begun: batches.Begun) -> tupl
         " people: run it again to complete it."
         for half in half_done
         if half.id != begun.id
-    )
-
-
-def _report(
-    order: _Order,
-    tally: _Tally,
-    fates: Fates,
-    respelt: Folded,
-    *,
-    batch: int | None,
-    rejects_file: str | None,
-    warnings: tuple[str, ...] = (),
-) -> ImportReport:
-    source = order.source
-    delimiter = source.delimiter
-    return ImportReport(
-        batch=batch,
-        rows=tally.rows,
-        added=fates.added,
-        updated=fates.updated,
-        unchanged=fates.unchanged,
-        rejected=tally.rejected,
-        suppressed=fates.suppressed,
-        duplicates=tally.folded.rows,
-        dry_run=batch is None,
-        rejects_file=rejects_file,
-        list=order.list_name,
-        file=source.file,
-        fields=tuple(name for name, _ in order.mapping.fields),
-        ignored=order.mapping.ignored,
-        rejects=tally.examples,
-        flags=tally.flags.flags(),
-        form=source.form,
-        delimiter=None if delimiter is None else DELIMITER_NAMES.get(delimiter, delimiter),
-        encoding=source.encoding,
-        warnings=(*source.warnings, *_spellings(tally.folded, respelt), *warnings),
     )

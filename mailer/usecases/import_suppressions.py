@@ -109,7 +109,7 @@ def import_suppressions(
     hashed = reader.hashed(table)
     while slice_ := list(islice(hashed, SLICE)):
         with db.write() as connection:
-            added += suppressions.add_all(connection, slice_, actor="import", at=at)
+            added += suppressions.add_all(connection, slice_, actor=db.operator, at=at)
     return ImportedSuppressions(
         rows=reader.rows,
         added=added,

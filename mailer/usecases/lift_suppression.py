@@ -19,9 +19,9 @@ def lift_suppression(
     with db.write() as connection:
         list_id = require_list(connection, list_name)
         if list_id is None:
-            changed = people.unsuppress(connection, parsed.key, actor="operator", at=at)
+            changed = people.unsuppress(connection, parsed.key, actor=db.operator, at=at)
         else:
             changed = suppressions.unsuppress_on_list(
-                connection, parsed.key, list_id, actor="operator", at=at
+                connection, parsed.key, list_id, actor=db.operator, at=at
             )
     return standing(parsed, db=db, changed=changed, list_name=list_name)

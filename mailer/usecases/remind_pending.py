@@ -60,7 +60,7 @@ def remind_pending(
                 some = sign_ups.silent(connection, found.id, before, _SLICE)
                 for person in some:
                     language = person.language or found.language or ""
-                    _ask(connection, found.id, person.id, language, message_id, clock)
+                    _ask(connection, found.id, person.id, language, message_id, clock, db.operator)
             if not some:
                 break
             asked += len(some)
@@ -87,7 +87,7 @@ def ask_added(
         if sign_ups.times_asked(connection, found.id, person.id):
             return False
         language = person.language or found.language or ""
-        return _ask(connection, found.id, person.id, language, message_id, clock)
+        return _ask(connection, found.id, person.id, language, message_id, clock, db.operator)
 
 
 def _require(
@@ -108,6 +108,7 @@ def _ask(
     language: str,
     message_id: Callable[[], str | None],
     clock: Clock,
+    actor: str,
 ) -> bool:
     at, named = clock.now(), message_id()
     if named is None:
@@ -121,7 +122,7 @@ def _ask(
         at=at,
         expires=at + VALID,
     )
-    people.note(connection, at, "asked to confirm", "operator", person, list_id, "")
+    people.note(connection, at, "asked to confirm", actor, person, list_id, "")
     outbox.add(
         connection,
         ServiceMail.confirmation,

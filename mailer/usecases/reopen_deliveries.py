@@ -78,7 +78,7 @@ def _reopen(
         campaigns.note_event(
             connection,
             kind=kind,
-            actor="operator",
+            actor=db.operator,
             campaign_id=campaign.id,
             at=now,
             detail=f"{people} people",

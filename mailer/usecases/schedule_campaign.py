@@ -57,7 +57,7 @@ def schedule_campaign(
         campaigns.note_event(
             connection,
             kind="scheduled",
-            actor="operator",
+            actor=db.operator,
             campaign_id=campaign.id,
             at=now,
             detail=f"for {_shown(start_at)}, not after {_shown(latest)}",

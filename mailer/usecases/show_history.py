@@ -18,7 +18,7 @@ class Happening:
 
     at: datetime
     kind: str  # subscribed, unsubscribed, changed, consent, mail, suppressed, …
-    actor: str  # reader, operator, import, server, mailer
+    actor: str  # reader, operator NAME, server, mailer
     list: str | None
     campaign: str | None
     batch: int | None
@@ -79,22 +79,27 @@ def _event(each: evidence.Occurrence) -> Happening:
 def _consents(connection: Connection, subscriber_id: int) -> Iterator[Happening]:
     for each in evidence.consents(connection, subscriber_id):
         words = each.wording or ""
-        yield Happening(
-            each.at, "consent", each.source, each.list, None, each.batch, each.detail, words
-        )
+        actor, source = _by(each.source, each.detail)
+        yield Happening(each.at, "consent", actor, each.list, None, each.batch, source, words)
         if each.confirmed_at is not None:
             mail = each.confirmation_id or ""
             yield Happening(
                 each.confirmed_at, "confirmed", "reader", each.list, None, None, each.detail, mail
             )
     for answer in evidence.tracking(connection, subscriber_id):
+        actor, source = _by(answer.source, answer.detail)
         yield Happening(
             answer.at,
             "tracking",
-            answer.source,
+            actor,
             None,
             None,
             None,
-            answer.detail,
+            source,
             " ".join(word for word in (answer.answer, answer.wording) if word),
         )
+
+
+def _by(source: str, detail: str) -> tuple[str, str]:
+    """Who it was, and where it came from. Of a record by an officer the detail is their name."""
+    return (f"operator {detail}".rstrip(), "") if source == "operator" else (source, detail)

@@ -25,7 +25,7 @@ def pause_campaign(name: str | int, *, db: Database, clock: Clock) -> int:
         runs.move_campaign(connection, campaign.id, CampaignState.paused, now=clock.now())
         schedule.explain_stop(connection, campaign.id, "It was paused.")
         campaigns.note_event(
-            connection, kind="paused", actor="operator", campaign_id=campaign.id, at=clock.now()
+            connection, kind="paused", actor=db.operator, campaign_id=campaign.id, at=clock.now()
         )
     return int(campaign.id)
 
@@ -56,7 +56,7 @@ def cancel_campaign(
         campaigns.note_event(
             connection,
             kind="cancelled",
-            actor="operator",
+            actor=db.operator,
             campaign_id=campaign.id,
             at=now,
             detail="while it was being sent" if sent_elsewhere else "",

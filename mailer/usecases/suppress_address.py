@@ -27,10 +27,10 @@ def suppress_address(
         list_id = require_list(connection, list_name)
         if list_id is None:
             changed = people.suppress(
-                connection, parsed.key, reason=reason, actor="operator", at=at
+                connection, parsed.key, reason=reason, actor=db.operator, at=at
             )
         else:
             changed = suppressions.suppress_on_list(
-                connection, parsed.key, list_id, reason=reason, actor="operator", at=at
+                connection, parsed.key, list_id, reason=reason, actor=db.operator, at=at
             )
     return standing(parsed, db=db, changed=changed, list_name=list_name)

@@ -33,7 +33,7 @@ def tag_subscriber(address: str, words: Sequence[str], *, db: Database, clock: C
         changed = [
             word
             for word in wanted
-            if tags.tag(connection, person.id, word, actor="operator", at=at)
+            if tags.tag(connection, person.id, word, actor=db.operator, at=at)
         ]
         return Tagged(person.address, tags.tags_of(connection, person.id), changed)
 

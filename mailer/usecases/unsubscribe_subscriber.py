@@ -38,7 +38,7 @@ def unsubscribe_subscriber(
                 connection,
                 list_id=people.find_list(connection, each.name).id,
                 subscriber_id=person.id,
-                actor="operator",
+                actor=db.operator,
                 at=clock.now(),
             )
             (left if changed else already).append(each.name)

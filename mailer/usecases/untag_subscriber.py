@@ -22,6 +22,6 @@ def untag_subscriber(address: str, words: Sequence[str], *, db: Database, clock:
         changed = [
             word
             for word in wanted
-            if tags.untag(connection, person.id, word, actor="operator", at=at)
+            if tags.untag(connection, person.id, word, actor=db.operator, at=at)
         ]
         return Tagged(person.address, tags.tags_of(connection, person.id), changed)

@@ -57,7 +57,7 @@ def withdraw_campaign(
         campaigns.note_event(
             connection,
             kind="withdrawn",
-            actor="operator",
+            actor=db.operator,
             campaign_id=campaign.id,
             at=now,
             detail=f"by {by}: {why}",
@@ -83,7 +83,7 @@ def restore_campaign(name: str | int, *, by: str, db: Database, clock: Clock) ->
         campaigns.note_event(
             connection,
             kind="restored",
-            actor="operator",
+            actor=db.operator,
             campaign_id=campaign.id,
             at=clock.now(),
             detail=f"by {by}",
@@ -102,7 +102,7 @@ def keep_in_archive(
             campaigns.note_event(
                 connection,
                 kind="archive_shown" if kept else "archive_hidden",
-                actor="operator",
+                actor=db.operator,
                 campaign_id=campaign.id,
                 at=clock.now(),
                 detail=f"by {by}",

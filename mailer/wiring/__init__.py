@@ -234,7 +234,8 @@ def open_mailer(workspace: Path, *, check_schema: bool = True) -> Iterator[Maile
     Raises SettingsError for wrong settings and for a database that is missing, older or newer.
     """
     settings = load_settings(workspace)
-    with Database(database_url(settings.database_url, workspace)) as db:
+    url = database_url(settings.database_url, workspace)
+    with Database(url, officer=login_name()) as db:
         if check_schema:
             migrations.require_current(db)
         yield Mailer(workspace, settings, db, SystemClock())

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from mailer.adapters.inbox import Inbox
+from mailer.adapters.officer import login_name
 from mailer.wiring import open_mailer
 from mailer.wiring.files import shipped_examples
 from tests.command_line import Result, done, mailer, make_workspace
@@ -88,8 +89,8 @@ def test_an_edit_and_a_new_plan_void_an_approval(tmp_path: Path) -> None:
             text("SELECT actor, detail FROM event WHERE kind = 'approved' ORDER BY id")
         ).all()
     assert [(actor, detail.partition(",")[0]) for actor, detail in events] == [
-        ("operator", "by Ruth"),
-        ("operator", "by Noor"),
+        (f"operator {login_name()}", "by Ruth"),
+        (f"operator {login_name()}", "by Noor"),
     ]
 
 

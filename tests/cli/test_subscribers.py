@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mailer.adapters.officer import login_name
 from tests.command_line import done, mailer, make_workspace
 
 
@@ -57,7 +58,7 @@ def test_one_person_from_tag_to_erasure(workspace: Path) -> None:
         "unsubscribed",
         "untagged",
     ]
-    assert consents["lists"][0]["consents"][0]["withdrawn"]["actor"] == "operator"
+    assert consents["lists"][0]["consents"][0]["withdrawn"]["actor"] == f"operator {login_name()}"
     assert "withdrawn" in mailer(workspace, "subscribers", "consents", who).out
     assert "by operator" in mailer(workspace, "subscribers", "history", who).out
     assert "anna@x.org" in held.read_text("utf-8")

@@ -12,6 +12,7 @@ from lxml import etree, html
 from starlette.testclient import TestClient
 
 from mailer.adapters.inbox import Inbox
+from mailer.adapters.officer import login_name
 from mailer.web.site import make_site
 from mailer.wiring import open_mailer
 from mailer.wiring.files import shipped_examples
@@ -207,8 +208,8 @@ def test_a_campaign_is_withdrawn_and_restored_by_somebody_and_can_t_be_sent_mean
             " ORDER BY id"
         ).all()
     assert [tuple(each) for each in events] == [
-        ("withdrawn", "operator", "by Ruth: A name was wrong"),
-        ("restored", "operator", "by Noor"),
+        ("withdrawn", f"operator {login_name()}", "by Ruth: A name was wrong"),
+        ("restored", f"operator {login_name()}", "by Noor"),
     ]
 
 

@@ -387,10 +387,10 @@ def test_events_tell_what_happened(db: Database, clock: FakeClock) -> None:
         ).all()
 
     assert [tuple(row) for row in rows] == [
-        ("a@x.org", "subscribed", "import", 1),
-        ("b@x.org", "bounced", "import", 1),
-        ("a@x.org", "complained", "import", 2),
-        ("b@x.org", "changed", "import", 2),
+        ("a@x.org", "subscribed", "operator", 1),
+        ("b@x.org", "bounced", "operator", 1),
+        ("a@x.org", "complained", "operator", 2),
+        ("b@x.org", "changed", "operator", 2),
     ]
 
 

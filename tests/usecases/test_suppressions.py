@@ -114,7 +114,7 @@ def test_a_file_of_addresses(db: Database, clock: FakeClock, tmp_path: Path) -> 
     assert (done.rows, done.added, done.there, done.rejected) == (4, 2, 1, 1)
     assert done.rejects[0].line == 3
     assert check_suppression("ben@x.org", db=db).reason == "old tool"
-    assert events(db, 1)[-1] == ("suppressed", "import", None, "old tool")
+    assert events(db, 1)[-1] == ("suppressed", "operator", None, "old tool")
     back = exported(db, tmp_path / "known.csv", addresses=True).read_text("utf-8-sig")
     assert [line.split(",")[:3] for line in back.splitlines()] == [
         ["email", "list", "reason"],
