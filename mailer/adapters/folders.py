@@ -55,10 +55,11 @@ class DirectoryFolder:
         names: list[str] = []
         for folder, folders, files in os.walk(top, onerror=_refuse):
             folders[:] = [each for each in folders if not each.startswith(".")]
+            place = Path(folder)
+            within = place.relative_to(self._real).as_posix()
             for leaf in files:
-                path = Path(folder, leaf)
-                if not leaf.startswith(".") and path.resolve().is_relative_to(self._real):
-                    names.append(path.relative_to(self._real).as_posix())
+                if not leaf.startswith(".") and self._holds(place / leaf):
+                    names.append(leaf if within == "." else f"{within}/{leaf}")
             if len(names) > MOST_FILES:
                 raise InputError(Fault(f"There are more than {MOST_FILES} files.", str(self._root)))
         return sorted(names)
@@ -117,6 +118,10 @@ class DirectoryFolder:
         if not ordinary:  # a pipe would keep us waiting
             raise InputError(Fault("This is no ordinary file.", self.where(name)))
         return path
+
+    def _holds(self, path: Path) -> bool:
+        """Whether a file that a walk came upon lies inside: walks follow no link to a folder."""
+        return not path.is_symlink() or path.resolve().is_relative_to(self._real)
 
     def _missing(self, name: str) -> Fault:
         near = get_close_matches(name, self.names(), n=1, cutoff=0.5)

@@ -12,20 +12,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from mailer.adapters.folders import DirectoryFolder, ForeignFolder
+from mailer.adapters.shipped import ShippedFolder, shipped
 from mailer.errors import Fault, InputError, StoppedError
-
-_PACKAGE = Path(__file__).resolve().parent.parent
-
-
-def shipped(what: str) -> Path:
-    """The folder ``layouts`` or ``examples`` that came with the program.
-
-    In the wheel it lies inside the package; in a checkout beside it.
-    """
-    inside = _PACKAGE / "_shipped" / what
-    if inside.is_dir():
-        return inside
-    return _PACKAGE.parent / {"examples": "data/examples"}.get(what, what)
 
 
 def layout_folder(workspace: Path, name: str) -> DirectoryFolder:
@@ -37,7 +25,7 @@ def layout_folder(workspace: Path, name: str) -> DirectoryFolder:
     if name and "/" not in name and "\\" not in name and not name.startswith("."):
         for place in places:
             if (place / name).is_dir():
-                kind = DirectoryFolder if place.resolve() == places[1].resolve() else ForeignFolder
+                kind = ShippedFolder if place.resolve() == places[1].resolve() else ForeignFolder
                 return kind(place / name)
     known = [each for each, _ in known_layouts(workspace)]
     near = get_close_matches(name, known, n=1)

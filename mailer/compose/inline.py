@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 import cssutils
 from lxml import etree
 from premailer import Premailer
+
+from mailer.compose.keeping import KEPT
 
 # premailer has every inline style validated and ignores the answer. With nothing to hold them
 # against, cssutils spares 70 ms of compiling patterns; we are its only user in this process.
@@ -40,6 +43,20 @@ _NAME = re.compile(r"(\.?)([A-Za-z_][\w-]*)")
 _STAYS = re.compile(r":(?![^{}]*[;}])")
 
 
+class _Premailer(Premailer):  # type: ignore[misc]  # it has no types
+    """Reads the rules of one sheet once, for many processes."""
+
+    def _parse_style_rules(self, css_body: str, ruleset_index: int) -> Any:
+        """Returns its rules as pairs and triples of text and numbers, and which it passed over.
+
+        The answer hangs on ``_OPTIONS`` too. Were the method called otherwise one day, this one
+        would not be asked, and the rules would be read each time.
+        """
+        read = super()._parse_style_rules
+        made_of = ("rules", css_body, ruleset_index, *_OPTIONS.items())
+        return KEPT.of(made_of, lambda: read(css_body, ruleset_index))
+
+
 def parse(html: str) -> etree._Element:
     """Returns the root element of a whole HTML document."""
     return etree.fromstring(html, etree.HTMLParser(huge_tree=True))
@@ -63,7 +80,7 @@ def inline_styles(root: etree._Element) -> None:
     whole = (own.text or "").replace(MARK, "", 1).strip()
     own.text = rules_that_may_match(whole, root)
     if own.text:
-        Premailer(root, **_OPTIONS).transform()
+        _Premailer(root, **_OPTIONS).transform()
     own.text = whole
     for style in root.iter("style"):
         style.attrib.pop("data-premailer", None)

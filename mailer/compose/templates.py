@@ -13,6 +13,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.loaders import FunctionLoader
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from mailer.compose.keeping import KEPT
 from mailer.compose.links import NETWORKS, share
 from mailer.compose.names import did_you_mean
 from mailer.compose.wrapping import WIDTH, wrapped
@@ -21,8 +22,6 @@ from mailer.errors import Fault, InputError
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 # A mark is \x02<file number>:<line>\x03: control characters that no source may hold.
 _MARK = re.compile("\x02([0-9]+):([0-9]+)\x03")
-_MOST_CODE = 500  # templates; a layout has about sixty
-_CODE: dict[tuple[Any, ...], Any] = {}  # by text, name, file, and whether values are escaped
 MARKUP, TEXT, MARKED = "markup", "text", "marked"
 
 
@@ -60,13 +59,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         """Returns the code of a template, which is bound to no environment."""
         if not isinstance(source, str):
             return super().compile(source, name, filename, *rest)
-        key = (source, name, filename, bool(self.autoescape), *rest)
-        if key not in _CODE:
-            code = super().compile(source, name, filename, *rest)
-            if len(_CODE) >= _MOST_CODE:
-                _CODE.clear()
-            _CODE[key] = code
-        return _CODE[key]
+        made_of = (source, name, filename, bool(self.autoescape), *rest)
+        make = super().compile
+        return KEPT.of(made_of, lambda: make(source, name, filename, *rest))
 
 
 class Templates:

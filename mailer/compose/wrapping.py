@@ -37,6 +37,10 @@ def wrapped(text: str, width: int = WIDTH, *, first: str = "", later: str = "") 
     lines: list[str] = []
     for piece in text.split("\n"):
         indent = later if lines else first
+        if len(indent) + len(piece) <= width and piece.isascii() and indent.isascii():
+            words = " ".join(word for word in _BLANKS.split(piece) if word)
+            lines.append(indent + words if words else indent.rstrip())
+            continue
         line, used = indent, columns(indent)
         empty = True
         for glue, chunk in _chunks(piece):
@@ -69,7 +73,7 @@ def _chunks(text: str) -> Iterable[tuple[str, str]]:
 
 def _parts(word: str) -> list[str]:
     """Cuts a word where a line may break inside of it: between wide characters."""
-    if not word or word.isascii():
+    if word.isascii():
         return [word] if word else []
     parts = [word[0]]
     for before, character in pairwise(word):

@@ -13,8 +13,9 @@ from mailer.adapters import people_files, site_folder
 from mailer.adapters.browser import browser
 from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.outgoing_files import whole_file, write_csv
+from mailer.adapters.shipped import shipped
 from mailer.adapters.site_folder import WrittenSite
-from mailer.adapters.workspace import known_layouts, shipped, write_files
+from mailer.adapters.workspace import known_layouts, write_files
 from mailer.contacts.table import Table
 from mailer.model.words import Picture
 from mailer.usecases.picture_issue import PICTURES, picture_issue
