@@ -16,7 +16,7 @@ from mailer.cli import (
     subject_tests,
 )
 from mailer.cli.campaign_words import Id
-from mailer.errors import InputError
+from mailer.errors import Fault, InputError
 from mailer.model.words import DeliveryState, OnUnknown
 
 if TYPE_CHECKING:
@@ -152,6 +152,10 @@ def plan(
             "languages": report.languages,
             "excluded": report.excluded,
             **({"split": report.split} if report.split else {}),
+            "warnings": [
+                *map(screen.fault_document, report.warnings),
+                *(screen.fault_document(Fault(each)) for each in report.doubts),
+            ],
         }
     ):
         return

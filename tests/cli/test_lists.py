@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.adapters.workspace import shipped
+from mailer.adapters.shipped import shipped
 from mailer.usecases.compare_issue import compare_issue
 from mailer.wiring import open_mailer
 from tests.command_line import done, mailer, make_workspace
@@ -121,3 +121,15 @@ def test_wrong_settings_are_refused_together(workspace: Path) -> None:
     assert "no language tag" in result.err
     assert "Did you mean “newsroom”?" in result.err
     assert mailer(workspace, "lists", "show", "x").status == 4
+
+
+def test_a_plan_says_its_warnings_in_json(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that plans hears of what a person would see on the screen."""
+    monkeypatch.chdir(workspace)
+    done(workspace, "lists", "add", "plain")
+    done(workspace, "subscribers", "add", "anna@x.org", "--list", "plain")
+    checked = done(workspace, "issues", "check", "data/issues/boats")
+    planned = done(workspace, "campaigns", "plan", "data/issues/boats", "--list", "plain")
+
+    assert {each["rule"] for each in planned["warnings"]} >= {"preheader-missing"}
+    assert {each["rule"] for each in checked["warnings"]} >= {"preheader-missing"}
