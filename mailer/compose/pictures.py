@@ -87,6 +87,11 @@ def _prepared(image: Image.Image, data: bytes, name: str, most: int) -> Picture:
         return _rewritten(image, "PNG" if _see_through(image) else "JPEG", most)
     if kind == "GIF":
         moving = getattr(image, "n_frames", 1) > 1
+        if moving and image.width > most:  # resized frame by frame it would lose colours and grow
+            raise InputError(
+                f"The moving picture `{name}` is {image.width} pixels wide, and is sent as it is.",
+                hint=f"Save it with at most {most} pixels.",
+            )
         image.load()
         kept = moving or image.width <= most
     elif kind == "PNG":

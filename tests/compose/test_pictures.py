@@ -114,10 +114,25 @@ def test_text_chunks_of_a_png_go() -> None:
 
 def test_a_moving_picture_goes_on_moving() -> None:
     out = BytesIO()
-    frames = [Image.new("RGB", (900, 9), colour) for colour in ("red", "green", "blue")]
+    frames = [Image.new("RGB", (200, 9), colour) for colour in ("red", "green", "blue")]
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
 
     assert prepare(out.getvalue(), name="a", shown_width=100).data == out.getvalue()
+
+
+def test_a_moving_picture_that_is_too_wide_is_refused(faults_of: Faults) -> None:
+    """It would be sent as it is, several times as heavy as needed; a still one is resized."""
+    out, still = BytesIO(), BytesIO()
+    frames = [Image.new("RGB", (201, 9), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    frames[0].save(still, "GIF")
+    told = faults_of(lambda: prepare(out.getvalue(), name="boat.gif", shown_width=100))[0]
+
+    assert told.message == (
+        "The moving picture `boat.gif` is 201 pixels wide, and is sent as it is."
+    )
+    assert told.hint == "Save it with at most 200 pixels."
+    assert prepare(still.getvalue(), name="boat.gif", shown_width=100).width == 200
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "I;16"])
