@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 POSTFIX = ROOT / ".cache/peers/postfix"
+DOVECOT = ROOT / ".cache/peers/dovecot/usr/lib/dovecot"
 NOBODY = "nobody"
 
 
@@ -35,6 +36,11 @@ def postfix(name: str) -> Path:
         if (POSTFIX / folder / name).exists():
             return POSTFIX / folder / name
     return _missing(f"Postfix's {name}")
+
+
+def dovecot(name: str) -> Path:
+    """A program of the Dovecot that was unpacked beside the tests."""
+    return DOVECOT / name if (DOVECOT / name).exists() else _missing(f"Dovecot's {name}")
 
 
 def node_packages(*names: str) -> Path:
