@@ -20,17 +20,37 @@ def register(app: typer.Typer) -> None:
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8025,
+    processes: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="So many processes share the work.")
+    ] = 1,
+    unix: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Listen on a socket in the file system instead."),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Speak TLS: the certificate with its chain, PEM."),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The certificate's key, PEM.")
+    ] = None,
 ) -> None:
-    """Serve web versions, pictures and unsubscribe pages until stopped."""
+    """Serve web versions, pictures and unsubscribe pages until stopped.
+
+    SIGHUP starts new processes and then ends the old ones: after a renewal of the certificate,
+    a change of the settings or an upgrade. SIGTERM and Ctrl-C let what is being answered finish.
+    """
+    from mailer.web.server import Place
     from mailer.web.server import serve as serve_site
 
     with screen.opened() as mailer:
-        serve_site(
-            mailer,
-            host,
-            port,
-            ready=lambda address: screen.note(f"Serving {address}  (Ctrl-C stops it)"),
-        )
+        mailer.keys  # noqa: B018  whatever is wrong is said here, before anything starts
+    serve_site(
+        screen.workspace(),
+        Place(host, port, unix, tls_cert, tls_key),
+        processes,
+        ready=lambda address: screen.note(f"Serving {address}  (Ctrl-C stops it)"),
+    )
 
 
 @commands.command()

@@ -24,6 +24,7 @@ from mailer.contacts.rule import fold
 from mailer.contacts.rule_values import PLAIN_NUMBER
 from mailer.errors import SettingsError
 from mailer.store.trouble import translated
+from mailer.store.turn import Turn
 from mailer.store.writer import Writer
 
 BUSY_TIMEOUT_MS = 10_000
@@ -62,6 +63,11 @@ class Database:
         """The process's one group-commit writer, started at first use."""
         return Writer(self)
 
+    @cached_property
+    def turn(self) -> Turn:
+        """Whose turn it is to write in small groups, among the processes of this machine."""
+        return Turn(f"{self.url.database}-turn" if self.on_sqlite else None)
+
     def ensure_log_ahead(self) -> None:
         """Puts a restored backup into write-ahead mode: a plan reads and writes at once."""
         if not self.on_sqlite:
@@ -96,6 +102,8 @@ class Database:
     def close(self) -> None:
         if "writer" in self.__dict__:
             self.writer.close()
+        if "turn" in self.__dict__:
+            self.turn.close()
         self.engine.dispose()
 
     def __enter__(self) -> Database:

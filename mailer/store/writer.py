@@ -97,7 +97,7 @@ class Writer:
     def _commit(self, group: list[_Unit[Any]]) -> None:
         results: list[tuple[_Unit[Any], Any]] = []
         try:
-            with self._database.write() as connection:
+            with self._database.turn, self._database.write() as connection:
                 for unit in group:
                     results.append((unit, self._attempt(unit, connection, alone=len(group) == 1)))
         except BaseException as error:  # whatever it was, somebody waits for the answer

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from mailer.errors import MailerError
 from mailer.usecases.check_health import check_health
@@ -20,7 +20,8 @@ from mailer.usecases.say_day import say_day
 from mailer.usecases.show_picture import show_picture
 from mailer.usecases.show_web_version import ShownPage, show_web_version
 from mailer.web.frame import framed
-from mailer.web.headers import FILE_POLICY, WEB_VERSION_POLICY
+from mailer.web.frozen import FrozenPage, FrozenPages, Kept, WithdrawnError, takes_gzip
+from mailer.web.headers import FILE_POLICY, Headers
 from mailer.web.pages import Pages
 from mailer.web.places import Served
 from mailer.wiring import Mailer
@@ -42,11 +43,13 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 class PublicPages:
     """The pages that are the same for everybody."""
 
-    def __init__(self, mailer: Mailer, pages: Pages) -> None:
+    def __init__(self, mailer: Mailer, pages: Pages, headers: Headers) -> None:
         self._mailer = mailer
         self._pages = pages
         public = mailer.settings.site_url
         self._places = Served(public, urlsplit(public).path)
+        self._headers = headers
+        self._frozen = FrozenPages(self._look, headers)
 
     def routes(self, prefix: str) -> Sequence[Route]:
         return (
@@ -59,39 +62,53 @@ class PublicPages:
         )
 
     async def web_version(self, request: Request) -> Response:
-        """The frozen page. It may be withdrawn one day, so caches ask again after five minutes."""
         key, language = request.path_params["key"], request.path_params.get("language")
         if not _KEY(key) or (language is not None and not _LANGUAGE(language)):
             raise HTTPException(404)
-        shown = await run_in_threadpool(
-            show_web_version,
-            key,
-            language,
-            db=self._mailer.db,
-            clock=self._mailer.clock,
-            as_sent=request.query_params.get("as") == "sent",
-        )
-        return self.frozen(request, shown, in_archive=False)
+        try:
+            if request.url.query:
+                as_sent = request.query_params.get("as") == "sent"
+                page = await run_in_threadpool(self._look, key, language, as_sent=as_sent)
+                kept = Kept(page, self._headers)
+            else:
+                kept = await self._frozen.get(key, language)
+        except WithdrawnError as error:
+            return self._withdrawn(request, error.language)
+        return _page(kept, request.scope)
+
+    def ready(self, path: str, scope: Scope) -> Response | None:
+        """The page at ``key`` or ``key/language`` if it may be shown without asking for it."""
+        if scope["query_string"]:
+            return None
+        key, _, language = path.partition("/")
+        kept = self._frozen.fresh(key, language if "/" in path else None)
+        return None if kept is None else _page(kept, scope)
+
+    def _look(self, key: str, language: str | None, *, as_sent: bool = False) -> FrozenPage:
+        db, clock = self._mailer.db, self._mailer.clock
+        shown = show_web_version(key, language, db=db, clock=clock, as_sent=as_sent)
+        return self._frozen_page(shown, in_archive=False)
 
     def frozen(self, request: Request, shown: ShownPage, *, in_archive: bool) -> Response:
         """A frozen page, or the sentence that it is withdrawn (410)."""
+        try:
+            page = self._frozen_page(shown, in_archive=in_archive)
+        except WithdrawnError as error:
+            return self._withdrawn(request, error.language)
+        return _page(Kept(page, self._headers), request.scope)
+
+    def _withdrawn(self, request: Request, of_the_page: str) -> Response:
+        language = self._pages.language(request, of_the_page)
+        said = {"Content-Language": language.code}
+        return self._pages.page("message", language, status=410, headers=said, name="withdrawn")
+
+    def _frozen_page(self, shown: ShownPage, *, in_archive: bool) -> FrozenPage:
         page, standing = shown.page, shown.standing
-        language = self._pages.language(request, page.language)
         if shown.withdrawn:
-            said = {"Content-Language": language.code}
-            return self._pages.page("message", language, status=410, headers=said, name="withdrawn")
-        html = self._framed(shown, in_archive=in_archive)
+            raise WithdrawnError(page.language)
         listed = standing is not None and standing.listed and not shown.as_sent
-        headers = {
-            "Cache-Control": "no-store" if page.draft else "public, max-age=300",
-            "Content-Language": page.language,
-            "Content-Security-Policy": WEB_VERSION_POLICY,
-            "ETag": _tag(hashlib.sha256(html.encode()).hexdigest()[:32]),
-            "X-Robots-Tag": "all" if listed else "noindex, nofollow",
-        }
-        if _unchanged(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-        return HTMLResponse(html, headers=headers)
+        html = self._framed(shown, in_archive=in_archive)
+        return FrozenPage(html, page.language, draft=page.draft, listed=listed)
 
     def _framed(self, shown: ShownPage, *, in_archive: bool) -> str:
         language = self._pages.catalogue.choose(shown.page.language)
@@ -163,12 +180,25 @@ def kind_of_file(name: str) -> str | None:
     return _KINDS[match[1]] if match else None
 
 
+def _page(kept: Kept, scope: Scope) -> Response:
+    """A web version, compressed for who takes it so; or a word that they have it already."""
+    wishes: dict[bytes, bytes] = dict(scope["headers"])
+    zipped = takes_gzip(wishes.get(b"accept-encoding", b"").decode("latin-1"))
+    known = wishes.get(b"if-none-match")
+    return kept.answer(
+        zipped=zipped, unchanged=known is not None and _known(known.decode("latin-1"), kept.tags)
+    )
+
+
 def _tag(name: str) -> str:
     return f'"{name}"'
 
 
 def _unchanged(request: Request, tag: str) -> bool:
+    return _known(request.headers.get("if-none-match", ""), (tag,))
+
+
+def _known(given: str, tags: Collection[str]) -> bool:
     """Whether the browser has this already (RFC 9110 section 13.1.2, weak comparison)."""
-    given = request.headers.get("if-none-match", "")
     known = {each.strip().removeprefix("W/") for each in given.split(",")}
-    return tag in known or given.strip() == "*"
+    return not known.isdisjoint(tags) or given.strip() == "*"

@@ -24,6 +24,7 @@ from mailer.usecases.say_day import say_day
 from mailer.usecases.show_unsubscribe import Position, UnsubscribeView, show_unsubscribe
 from mailer.usecases.unsubscribe_reader import Step, unsubscribe_reader
 from mailer.web.forms import Form, read_form
+from mailer.web.one_click import OneClickDesk
 from mailer.web.pages import Pages, back
 from mailer.web.wishes import durable, ports_of, wish
 from mailer.wiring import Mailer
@@ -39,6 +40,7 @@ class ReaderPages:
     def __init__(self, mailer: Mailer, pages: Pages) -> None:
         self._mailer = mailer
         self._ports = ports_of(mailer)
+        self._desk = OneClickDesk(mailer)
         self._pages = pages
 
     def routes(self, prefix: str) -> Sequence[Route]:
@@ -83,7 +85,7 @@ class ReaderPages:
         form = await read_form(request)
         token = request.path_params["token"]
         if form.one_click:
-            return await self._one_click(request, token)
+            return await self.one_click(request, token)
         action = form["action"]
         if action in _STEPS:
             await durable(unsubscribe_reader(token, Step(action), **self._ports))
@@ -93,9 +95,9 @@ class ReaderPages:
             await wish(token, form, Through.unsubscribe, self._ports)
         return back(request, done=action)
 
-    async def _one_click(self, request: Request, token: str) -> Response:
+    async def one_click(self, request: Request, token: str) -> Response:
         """RFC 8058 section 3.1: no redirect, and nothing that a mail program would have to show."""
-        done = await durable(unsubscribe_reader(token, Step.leave, **self._ports))
+        done = await self._desk.leave(token)
         language = self._pages.language(request, done.language)
         name = "one_click.test" if done.test else "one_click.done"
         return PlainTextResponse(language.plain(name, list=done.list_title) + "\n")

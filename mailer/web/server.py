@@ -5,47 +5,118 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import uvicorn
+from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
-from mailer.errors import InputError, StoppedError
+from mailer.errors import InputError, MailerError, StoppedError
+from mailer.web.connection import Connection
 from mailer.web.log import make_log
 from mailer.web.postman import posting
+from mailer.web.processes import Processes
 from mailer.web.site import make_site
-from mailer.wiring import Mailer
+from mailer.wiring import Mailer, open_mailer
 
 HOST = "127.0.0.1"
 PORT = 8025
 PREVIEW_PORT = 8026
 _CONNECTIONS = 800  # at once; more hear 503, so that a flood can't use up memory and files
+_BACKLOG = 2048  # connections that wait to be taken
+_AT_A_TIME = 8  # of them are taken in one turn of the loop, so that other processes get some
+_THREADS = 4  # that read the database; more would only wait for each other
+_SWITCH = 0.001  # seconds that a thread may keep the loop waiting
 _STOP_WITHIN = 10  # seconds for answers that are being written
 _START_WITHIN = 30.0  # seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to listen: address and port, or a socket in the file system; with TLS or without."""
+
+    host: str = HOST
+    port: int = PORT
+    unix: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def require_certificate(self) -> None:
+        """Raises InputError when there is only half of it, or it can't be used."""
+        if self.certificate is None and self.key is None:
+            return
+        if self.certificate is None or self.key is None:
+            raise InputError("TLS needs a certificate and its key: --tls-cert and --tls-key.")
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
+        except (OSError, ssl.SSLError) as error:
+            raise InputError(
+                f"{self.certificate} and {self.key} can't be used for TLS: {error}.",
+                hint="Both are PEM files; the certificate's chain stands in its file.",
+            ) from error
+
+
 def serve(
-    mailer: Mailer,
-    host: str = HOST,
-    port: int = PORT,
-    *,
-    ready: Callable[[str], None] | None = None,
+    workspace: Path, place: Place, processes: int = 1, *, ready: Callable[[str], None]
 ) -> None:
     """Serves until SIGINT or SIGTERM; ``ready`` is told the address once connections are taken.
 
-    Raises StoppedError when the port is not to be had, InputError for no address of this machine,
-    SettingsError when there is no key.
+    SIGHUP replaces the processes without a gap. Raises StoppedError when the port is not to be had
+    or nothing starts, InputError for no address of this machine and for no certificate.
     """
-    log = make_log()
-    server, listener = _prepare(mailer, host, port, log)
-    if ready is not None:
-        ready(_address(listener))
-    with posting(mailer, log):
-        server.run(sockets=[listener])
+    place.require_certificate()
+    with closing(_open(place)) as listener:
+        child = _Child(workspace, listener, place)
+        address = _address(listener, place)
+        Processes(child, processes, make_log()).run(lambda: ready(address))
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """What one of the processes does."""
+
+    workspace: Path
+    listener: socket.socket
+    place: Place
+
+    def __call__(self, tell: Callable[[Any], None], parent_alive: Callable[[], bool]) -> None:
+        try:
+            with open_mailer(self.workspace) as mailer:
+                log = make_log(gathered=True)
+                app = make_site(mailer, log=log)
+                server = _server(app, trusted=mailer.settings.trusted_proxies, place=self.place)
+                watch = threading.Thread(
+                    target=_keep_in_touch, args=(server, tell, parent_alive), daemon=True
+                )
+                watch.start()
+                with posting(mailer, log):
+                    server.run(sockets=[self.listener])
+        except MailerError as error:
+            make_log().error("not_started", error=type(error).__name__, message=str(error))
+            raise SystemExit(error.exit_status) from None
+
+
+def _keep_in_touch(
+    server: uvicorn.Server, tell: Callable[[Any], None], parent_alive: Callable[[], bool]
+) -> None:
+    """Tells the parent that connections are taken; ends with the parent, however that ends."""
+    told = False
+    while parent_alive():
+        if server.started and not told:
+            told = True
+            tell({})
+        time.sleep(0.05 if not told else 1)
+    server.should_exit = True
 
 
 @contextmanager
@@ -93,17 +164,34 @@ def serve_preview(
 def _prepare(
     mailer: Mailer, host: str, port: int, log: FilteringBoundLogger
 ) -> tuple[uvicorn.Server, socket.socket]:
-    trusted = list(mailer.settings.trusted_proxies)
-    return _server(make_site(mailer, log=log), trusted=trusted), _listen(host, port)
+    app = make_site(mailer, log=log)
+    return _server(app, trusted=mailer.settings.trusted_proxies), _listen(host, port)
+
+
+class _Server(uvicorn.Server):
+    """Takes connections a few at a time, so that each of several processes gets its share."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        sys.setswitchinterval(_SWITCH)
+        to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(_BACKLOG)  # the loop set it to what it takes at a time
 
 
 def _server(
-    app: Starlette, *, trusted: Sequence[str] = (), stop_within: int = _STOP_WITHIN
+    app: ASGIApp,
+    *,
+    trusted: Sequence[str] = (),
+    stop_within: int = _STOP_WITHIN,
+    place: Place | None = None,
 ) -> uvicorn.Server:
+    place = place or Place()
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=Connection,
         ws="none",
+        loop="asyncio",
         lifespan="off",
         log_config=None,
         log_level="warning",
@@ -114,16 +202,42 @@ def _server(
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=stop_within,
-        h11_max_incomplete_event_size=16 * 1024,  # octets of request line and headers
+        backlog=_AT_A_TIME,
+        ssl_certfile=place.certificate,
+        ssl_keyfile=place.key,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
+
+
+def _open(place: Place) -> socket.socket:
+    if place.unix is None:
+        return _listen(place.host, place.port)
+    path = place.unix
+    if path.is_socket():  # left behind by one that was killed, or somebody listens there
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+            probe.connect(str(path))
+            raise StoppedError(f"Somebody listens on {path} already.")
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o660)  # the proxy is of our group
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise StoppedError(
+            f"The site can't listen on {path}: {error.strerror or error}."
+        ) from error
+    return listener
 
 
 def _listen(host: str, port: int, what: str = "The site") -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.getaddrinfo(host or None, port, family, socket.SOCK_STREAM)
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # Accepted ones inherit it; the loop sets it only for a socket that says its protocol.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (socket.gaierror, UnicodeError) as error:  # the latter: a label IDNA can't encode
         raise InputError(
             f"“{host}” is no address to listen on.",
@@ -138,8 +252,12 @@ def _listen(host: str, port: int, what: str = "The site") -> socket.socket:
             f"{what} can't listen on {host} port {port}: {error.strerror or error}.",
             hint="Is it running already? `--port` takes another one.",
         ) from error
+    return listener
 
 
-def _address(listener: socket.socket) -> str:
+def _address(listener: socket.socket, place: Place | None = None) -> str:
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{listener.getsockname()}"
+    scheme = "https" if place and place.certificate else "http"
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -119,8 +119,8 @@ def test_the_log_holds_no_token_no_address_and_no_path(site: Site, story: Story)
     site.client.request("ANNA", "/healthz")
     log = site.log.getvalue()
 
-    assert "event=request method=GET page=/u status=200" in log
-    assert "method=POST page=/p status=303" in log
+    assert "event=request method=GET page=/u/{token} status=200" in log
+    assert "method=POST page=/p/{token} status=303" in log
     assert "page=other status=404" in log
     assert "method=other page=/healthz status=405" in log
     for secret in (story.unsubscribe[3:], story.preferences[3:], "anna", "example.org", "harbour"):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import socket
-import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-import uvicorn
 
 from mailer.errors import SettingsError, StoppedError
 from mailer.message.links import Purpose
-from mailer.web import forms, server
+from mailer.web import connection, forms, server
 from mailer.web.site import make_site
 from tests import builders
 from tests.web.conftest import Site, Story
@@ -139,14 +137,27 @@ def test_a_reader_who_goes_away_harms_nobody(site: Site, story: Story, address: 
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        b"GET /" + b"x" * 20_000,  # and it goes on
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000,
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x\r\nContent-Length: 2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
     ],
 )
 def test_what_is_no_request_is_refused(address: str, request_bytes: bytes) -> None:
     assert _speak(address, request_bytes).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /" + b"x" * 20_000,  # and it goes on
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000,
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 4_000 + b"\r\n",
+    ],
+)
+def test_a_head_without_end_is_refused(address: str, request_bytes: bytes) -> None:
+    assert _speak(address, request_bytes).startswith(b"HTTP/1.1 431 ")
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
@@ -160,38 +171,41 @@ def test_paths_do_not_climb_out(address: str) -> None:
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
-def test_serving_in_the_foreground_says_its_address_and_logs_no_token(
-    site: Site, story: Story, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("begun", [b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX: y"])
+def test_a_head_that_does_not_come_is_not_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    servers: list[uvicorn.Server] = []
-    made = uvicorn.Server
+    monkeypatch.setattr(connection, "PATIENCE", 0.3)
+    with server.serving(site.mailer) as address:
+        assert _speak(address, begun).startswith(b"HTTP/1.1 408 ")
+        assert _speak(address, b"") == b""  # nothing was asked, so nothing is answered
 
-    def remembered(config: uvicorn.Config) -> uvicorn.Server:
-        servers.append(made(config))
-        return servers[-1]
 
-    monkeypatch.setattr(uvicorn, "Server", remembered)
-    told: list[str] = []
-    ready = threading.Event()
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_a_second_head_is_not_waited_for_either(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 0.3)
+    with server.serving(site.mailer) as address:
+        answer = _speak(address, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he")
 
-    def tell(address: str) -> None:
-        told.append(address)
-        ready.set()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"HTTP/1.1 408 " in answer
 
-    thread = threading.Thread(
-        target=server.serve, args=(site.mailer, "127.0.0.1", 0), kwargs={"ready": tell}
-    )
-    thread.start()
-    assert ready.wait(10)
-    assert httpx2.get(told[0] + story.unsubscribe).status_code == 200
-    servers[0].should_exit = True
-    thread.join(15)
 
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", told[0])
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert "event=request method=GET page=/u status=200" in err
-    assert story.unsubscribe[3:] not in err
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+def test_more_connections_than_there_is_room_for_are_sent_away(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_CONNECTIONS", 5)
+    with server.serving(site.mailer) as address:
+        place = (urlsplit(address).hostname, urlsplit(address).port)
+        held = [socket.create_connection(place) for _ in range(6)]
+        assert httpx2.get(address + "/healthz").status_code == 503
+        for each in held:
+            each.close()
+        time.sleep(0.2)
+        assert httpx2.get(address + "/healthz").status_code == 200
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
@@ -200,7 +214,7 @@ def test_a_port_that_is_taken_is_named(site: Site, address: str) -> None:
     assert port is not None
 
     with pytest.raises(StoppedError, match=f"port {port}"):
-        server.serve(site.mailer, "127.0.0.1", port)
+        server.serve(site.mailer.workspace, server.Place("127.0.0.1", port), ready=print)
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)

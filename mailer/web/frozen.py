@@ -1,0 +1,174 @@
+"""Keeps web versions ready to be sent: a link in a million mails is opened in one hour.
+
+A page is frozen at plan time, so what is kept is right until its campaign is taken back or mended.
+That must be seen soon: whatever is older than a second is asked for again before it is shown. So
+there is one look into the database a second for a page, however many readers there are, and no
+word between processes. Whatever the database says is shown a second later at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from mailer.web.headers import WEB_VERSION_POLICY, Headers
+
+FRESH = 1.0  # seconds that a page is shown without asking again
+_KEPT = 64 * 1024 * 1024  # octets of pages in memory, at most
+
+
+class Ready(Response):
+    """An answer whose headers were put together before."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status_code = status
+        self.raw_headers = headers
+        self.body = body
+        self.background = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenPage:
+    """A web version as it is shown: complete, in one language."""
+
+    html: str
+    language: str
+    draft: bool  # a test copy's: it expires
+    listed: bool  # search engines may show it
+
+
+class WithdrawnError(Exception):
+    """The page is not to be shown any more; carries its language."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__("withdrawn")
+        self.language = language
+
+
+class Kept:
+    """A page as it goes out. No letter of it is personal, so compressing it tells nothing."""
+
+    __slots__ = ("_answers", "_headers", "_plain", "_tag", "checked", "page")
+
+    def __init__(self, page: FrozenPage, headers: Headers) -> None:
+        self.page = page
+        self.checked = 0.0  # by the monotonic clock
+        self._headers = headers
+        self._plain = page.html.encode()
+        self._tag = hashlib.sha256(self._plain).hexdigest()[:32]
+        self._answers: dict[tuple[bool, bool], Ready] = {}
+
+    @property
+    def tags(self) -> tuple[str, str]:
+        """The ETag of the plain page and of the compressed one."""
+        return f'"{self._tag}"', f'"{self._tag}-gzip"'
+
+    @property
+    def size(self) -> int:
+        return 3 * len(self._plain)
+
+    def answer(self, *, zipped: bool, unchanged: bool) -> Ready:
+        ready = self._answers.get((zipped, unchanged))
+        if ready is None:
+            ready = self._answers[zipped, unchanged] = self._make(zipped, unchanged)
+        return ready
+
+    def _make(self, zipped: bool, unchanged: bool) -> Ready:
+        page = self.page
+        said = {
+            # It may be withdrawn one day, so caches ask again after five minutes.
+            "Cache-Control": "no-store" if page.draft else "public, max-age=300",
+            "Content-Language": page.language,
+            "Content-Security-Policy": WEB_VERSION_POLICY,
+            "ETag": self.tags[zipped],
+            "Vary": "Accept-Encoding",
+            "X-Robots-Tag": "all" if page.listed else "noindex, nofollow",
+        }
+        if unchanged:
+            return Ready(304, self._headers.complete(_raw(said)), b"")
+        body = gzip.compress(self._plain, 6, mtime=0) if zipped else self._plain
+        said |= {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(body))}
+        if zipped:
+            said["Content-Encoding"] = "gzip"
+        return Ready(200, self._headers.complete(_raw(said)), body)
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether an ``Accept-Encoding`` header names gzip and does not rule it out (RFC 9110)."""
+    for part in accepted.lower().split(","):
+        name, _, weight = part.partition(";")
+        if name.strip() == "gzip":
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+class FrozenPages:
+    """Web versions by key and language, the least used ones forgotten first."""
+
+    def __init__(self, show: Callable[[str, str | None], FrozenPage], headers: Headers) -> None:
+        self._show = show
+        self._headers = headers
+        self._kept: OrderedDict[tuple[str, str | None], Kept] = OrderedDict()
+        self._size = 0
+        self._asked: dict[tuple[str, str | None], asyncio.Task[Kept]] = {}
+
+    def fresh(self, key: str, language: str | None) -> Kept | None:
+        """What may be shown without asking."""
+        kept = self._kept.get((key, language))
+        if kept is None or time.monotonic() - kept.checked > FRESH:
+            return None
+        self._kept.move_to_end((key, language))
+        return kept
+
+    async def get(self, key: str, language: str | None) -> Kept:
+        """The page; asked for once, however many want it. Raises what the database said."""
+        kept = self.fresh(key, language)
+        if kept is not None:
+            return kept
+        asked = self._asked.get((key, language))
+        if asked is None:
+            asked = asyncio.create_task(self._ask(key, language))
+            self._asked[key, language] = asked
+            asked.add_done_callback(lambda _: self._asked.pop((key, language), None))
+        return await asyncio.shield(asked)
+
+    async def _ask(self, key: str, language: str | None) -> Kept:
+        began = time.monotonic()
+        known = self._kept.get((key, language))
+        try:
+            kept = await run_in_threadpool(self._look, key, language, known)
+        except Exception:
+            self._forget((key, language))
+            raise
+        kept.checked = began
+        if kept is not known and not kept.page.draft:  # a draft expires, so it is not kept
+            self._keep((key, language), kept)
+        return kept
+
+    def _look(self, key: str, language: str | None, known: Kept | None) -> Kept:
+        page = self._show(key, language)
+        return known if known is not None and known.page == page else Kept(page, self._headers)
+
+    def _keep(self, name: tuple[str, str | None], kept: Kept) -> None:
+        self._forget(name)
+        self._kept[name] = kept
+        self._size += kept.size
+        while self._size > _KEPT and len(self._kept) > 1:
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, name: tuple[str, str | None]) -> None:
+        gone = self._kept.pop(name, None)
+        if gone is not None:
+            self._size -= gone.size
