@@ -36,6 +36,7 @@ def document(report: CampaignReport) -> dict[str, Any]:
         "approved": report.approved or None,
         "start_at": report.start_at,
         "not_after": report.not_after,
+        "spread_until": report.spread_until,
         "worker_alive": report.worker,
     }
     if report.variants:
@@ -104,6 +105,8 @@ def print_report(report: CampaignReport) -> None:
         screen.say(f"Approved by {report.approved['by']}, {report.approved['at']}")
     if report.withdrawn:
         screen.say(f"Withdrawn: {report.withdrawn}")
+    if report.spread_until is not None and report.counts.left:
+        screen.say(f"Spread until {screen.instant(report.spread_until)}")
     screen.say(f"Web version: {report.web_url}")
     print_next(report)
 

@@ -64,6 +64,14 @@ def send(
         int,
         typer.Option("--hold", metavar="SECONDS", help="Wait so long first, to call it back."),
     ] = 0,
+    over: Annotated[
+        str | None,
+        typer.Option(
+            "--over",
+            metavar="TIME",
+            help="Spread it evenly over a time such as 90m, within the hours; 0 takes that back.",
+        ),
+    ] = None,
     to_missing: Annotated[
         bool,
         typer.Option(
@@ -98,7 +106,7 @@ def send(
         frozen=frozen,
         site_check=not no_site_check,
         spool=spool,
-        when=When(at, not_after, hold),
+        when=When(at, not_after, hold, over),
         to_missing=to_missing,
         events=events,
     )

@@ -25,6 +25,29 @@ class When:
     at: str | None = None
     not_after: str | None = None
     hold: int = 0  # seconds
+    over: str | None = None
+
+    def spread(
+        self, mailer: Mailer, campaign: CampaignReport, at: datetime | None, more: int
+    ) -> None:
+        """Spreads the campaign as ``--over`` says; without it, an earlier word holds."""
+        from mailer.settings import parse_wait
+        from mailer.usecases.spread_campaign import spread_campaign
+
+        if self.over is None:
+            return
+        until = spread_campaign(
+            campaign.slug,
+            parse_wait(self.over),
+            start_at=at,
+            more=more,
+            db=mailer.db,
+            clock=mailer.clock,
+            pace=mailer.pace,
+        )
+        if until is not None:
+            local = until.astimezone(mailer.settings.time_zone)
+            screen.note(f"Spread until {moments_shown(local)}.")
 
     def check(self, *, spooled: bool) -> None:
         """Raises InputError for what does not go together."""

@@ -57,6 +57,7 @@ def send(
         missing = _missing(mailer, before) if to_missing else 0
         _look_first(mailer, before, frozen=frozen, site_check=site_check, far=spool is None)
         _ask(mailer, before, yes=yes, spool=spool, at=start_at, missing=missing)
+        when.spread(mailer, before, start_at, missing)
         if missing:
             _add_missing(mailer, before)
         if start_at is not None:

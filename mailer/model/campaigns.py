@@ -73,6 +73,7 @@ class Campaign(SQLModel, table=True):
     # ↑ whether the public archive may show it, if its list is public
     withdrawn_at: datetime | None = None  # its page is gone since then, but not its links
     withdrawn_because: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    spread_until: datetime | None = None  # sent evenly until then; later as fast as may be
     chosen: str = Field(default="", sa_column_kwargs={"server_default": ""})
     # ↑ which of two subjects the rest gets: a or b; empty: nobody has chosen
 

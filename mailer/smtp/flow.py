@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
 
 from mailer.model.words import Blame, DeliveryState, Outcome, Reply
 from mailer.smtp.lanes import Lanes
-from mailer.smtp.pace import STALE_SECONDS, Pace, Throttle
+from mailer.smtp.pace import STALE_SECONDS, Pace, Throttle, spread_rate
 from mailer.smtp.providers import OTHER
 
 T = TypeVar("T")
@@ -79,6 +80,13 @@ class Flow(Generic[T]):
         if self._pace.rate and len(self._lanes):
             return max(self._all.opens_at(now), self._lanes.opens_at() or 0.0)
         return self._lanes.opens_at()
+
+    def keep_to(self, left: int, now: datetime) -> None:
+        """Spreads what is left over the time that is left, when there is one to keep to."""
+        pace = self._pace
+        if pace.until is not None:
+            seconds = pace.timetable.open_seconds(now, pace.until)
+            self._all.ceiling = spread_rate(left, seconds, pace.most)
 
     def room(self, now: float) -> dict[int, int]:
         """How many rows each limited lane can use before a claim is stale."""

@@ -6,7 +6,8 @@ No clock in here: seconds come in as arguments, from any clock that does not jum
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from mailer.smtp.timetable import Timetable
 
@@ -31,6 +32,14 @@ class Pace:
     signing_threads: int = 2
     lane_rates: Mapping[str, float] = field(default_factory=dict)  # messages a second
     timetable: Timetable = field(default_factory=Timetable)
+    most: float = 0.0  # messages a second that the owner allows, while ``rate`` follows ``until``
+    until: datetime | None = None  # what there is to send is spread until then
+
+    def spread(self, left: int, now: datetime, until: datetime) -> Pace:
+        """The same, so slow that the rest lasts until then."""
+        most = self.most if self.until is not None else self.rate
+        rate = spread_rate(left, self.timetable.open_seconds(now, until), most)
+        return replace(self, rate=rate or most, most=most, until=until)
 
     @property
     def rows(self) -> int:
@@ -38,6 +47,14 @@ class Pace:
         if not self.rate:
             return max(self.window, self.connections)
         return max(self.connections, min(self.window, int(self.rate * STALE_SECONDS)))
+
+
+def spread_rate(left: int, seconds: float, most: float) -> float:
+    """Messages a second that make the rest last so long, at most ``most``; 0: time is up."""
+    if seconds <= 0:
+        return most
+    rate = max(left, 1) / seconds
+    return min(rate, most) if most else rate
 
 
 @dataclass(slots=True)

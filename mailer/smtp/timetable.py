@@ -57,6 +57,26 @@ class Timetable:
         day = local.date() if at < begin else local.date() + timedelta(days=1)
         return self._at(day, begin)
 
+    def open_seconds(self, now: datetime, until: datetime) -> float:
+        """So many seconds until then lie within the hours of delivery, whatever the clocks do."""
+        if self.hours is None:
+            return max((until - now).total_seconds(), 0.0)
+        found, moment = 0.0, self.opens_at(now)
+        while moment < until:
+            closes = min(self._closes_at(moment), until)
+            found += (closes - moment).total_seconds()
+            moment = self.opens_at(closes)
+        return found
+
+    def _closes_at(self, moment: datetime) -> datetime:
+        """When the hours that ``moment`` lies in end."""
+        begin, end = self.hours or (time(0), time(0))
+        local = moment.astimezone(self.zone)
+        past_midnight = begin > end and local.time() >= begin
+        day = local.date() + timedelta(days=1) if past_midnight else local.date()
+        closes = self._at(day, end)
+        return closes if closes > moment else moment + timedelta(minutes=1)  # clocks were set back
+
     def tomorrow(self, now: datetime) -> datetime:
         """When the next day's count begins: at midnight, or when its hours of delivery do."""
         midnight = self._at(self.day(now) + timedelta(days=1), time(0))

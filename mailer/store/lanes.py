@@ -109,6 +109,13 @@ def left_today(connection: Connection, dialect: str, day: Day, back: int = 0) ->
     return max(day.cap - int(messages) + returned, 0)
 
 
+def sent_on(connection: Connection, day: str) -> int:
+    """How many messages were counted on a day (ISO)."""
+    found = run(connection, "SELECT messages FROM sent_day WHERE day = :day", {"day": day})
+    row = found.fetchone()
+    return int(row[0]) if row else 0
+
+
 def count_today(
     connection: Connection, day: Day, messages: int, *, run_id: int | None = None
 ) -> None:

@@ -44,6 +44,13 @@ def write(
     )
 
 
+def spread(connection: Connection, campaign_id: int, until: datetime | None) -> None:
+    """Until when a campaign is sent evenly; None: as fast as may be."""
+    connection.execute(
+        update(Campaign).where(col(Campaign.id) == campaign_id).values(spread_until=until)
+    )
+
+
 def note_destination(connection: Connection, campaign_id: int, into: str) -> None:
     """Where a campaign goes: files, or the mail server (empty)."""
     connection.execute(

@@ -419,6 +419,7 @@ class Dispatch:
             self._flights[flight.row.position] = flight
         self._get_ready(flights)
         self.counts, self.state = result.counts, result.campaign_state
+        self._flow.keep_to(result.counts.left, self.clock.now())
         self.next_due = self._next_due(result, now)
         if result.campaign_state is not CampaignState.sending:
             self.stop(f"The campaign was {result.campaign_state}.")

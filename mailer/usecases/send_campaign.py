@@ -105,6 +105,9 @@ async def send_campaign(
             row.id: CompiledMessage.load(row.compiled)
             for row in campaigns.variants(connection, campaign.id)
         }
+        if campaign.spread_until is not None:
+            left = runs.left_to_try(connection, campaign.id)
+            pace = pace.spread(left, clock.now(), campaign.spread_until)
     schedule = Schedule(retry_after, clock)
     letters = Letters(campaign, compiled, keys, signer)
     ahead = RenderAhead(letters, pace.signing_threads) if signer else None

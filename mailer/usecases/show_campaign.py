@@ -59,6 +59,7 @@ class CampaignReport:
     approved: Mapping[str, str] = field(default_factory=dict)  # by whom and when, or nothing
     start_at: datetime | None = None  # of a schedule or a hold
     not_after: datetime | None = None
+    spread_until: datetime | None = None  # sent evenly until then
     added: int = 0  # of the audience, since the plan
     worker: bool = False  # whether one is alive that would see to it
     withdrawn: str = ""  # why; empty: it is not
@@ -140,6 +141,7 @@ def _report(
         start_at=campaign.start_at,
         not_after=campaign.not_after,
         added=campaign.added,
+        spread_until=campaign.spread_until,
         worker=bool(workers.alive(connection, runs.milliseconds(clock.now()))),
         approved={name: campaign.approval[name] for name in ("by", "at")}
         if campaign.approval
