@@ -10,11 +10,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mailer.errors import WireError
 from mailer.model.words import Reply, Stage
 from mailer.ports import Transport
 from mailer.smtp.exchange import Observer, Outgoing, Source
+from mailer.smtp.opening import OpeningError
 from mailer.smtp.pace import Throttle
 
 PAUSES = (15.0, 30.0, 60.0, 120.0, 300.0)  # seconds before a route is tried again; the last repeats
@@ -23,12 +25,23 @@ _BUSY = 1.0  # seconds without asking, after which a route is not waited for
 _HELD = 8  # mails that wait for the one route that may carry them
 
 
+class Quota(Protocol):
+    """How many messages a route may have: ``take`` is False when the day's are used up."""
+
+    def take(self) -> bool: ...
+
+    def back(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One route. ``weight`` 0: as much as it can. ``rate``: messages a second, 0: no limit.
 
     ``senders`` are the domains of return paths that it carries, none: all; a ``backup`` carries
-    mail only while no other route that may do so works.
+    mail only while no other route that may do so works. One whose ``quota`` is used up is left out
+    until the next day.
     """
 
     name: str
@@ -37,6 +50,7 @@ class Way:
     rate: float = 0.0
     senders: frozenset[str] = frozenset()
     backup: bool = False
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,7 @@ class _Run:
         self.lanes = [_Lane(self, way) for way in routes.ways]
         self.failed: dict[str, str] = {}  # since the last answer of any
         self.unroutable = ""
+        self.used_up = False  # every route that works has had its messages of the day
         self._watch: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -80,6 +95,8 @@ class _Run:
                 self.wake()
                 if all(lane.idle for lane in tasks.values()):
                     break  # the others have finished: nobody waits for who does not answer
+            if self.used_up:
+                raise OpeningError(self.unroutable, stage=Stage.session, temporary=True)
             if self.unroutable:
                 raise WireError(self.unroutable, hint="Mend [[routes]] in mailer.toml.")
         finally:
@@ -91,10 +108,22 @@ class _Run:
                 await asyncio.gather(self._watch, return_exceptions=True)
             for lane in self.lanes:
                 lane.give_back("the run was stopped")
+                if lane.way.quota is not None:
+                    lane.way.quota.close()
 
     def wake(self) -> None:
         for lane in self.lanes:
             lane.event.set()
+
+    def note_used_up(self, lane: _Lane) -> None:
+        """A route has had its messages of the day; without another one, the run is over."""
+        self.routes.note(f"Route {lane.way.name} has had its messages of the day.")
+        if all(each.spent or each.down for each in self.lanes):
+            self.used_up = True
+            self.unroutable = (
+                "Every route that works has had its messages of the day (per_day in mailer.toml)."
+            )
+        self.wake()
 
     def watch(self) -> None:
         """Lets every lane know when the source has something again."""
@@ -111,7 +140,7 @@ class _Run:
 
     def working(self, domain: str) -> list[_Lane]:
         """The lanes that may carry mail from there; backups only where there are no others."""
-        lanes = [lane for lane in self.lanes if lane.carries(domain) and not lane.down]
+        lanes = [lane for lane in self.lanes if lane.carries(domain) and not lane.out]
         return [lane for lane in lanes if not lane.way.backup] or lanes
 
 
@@ -123,6 +152,7 @@ class _Lane:
     way: Way
     event: asyncio.Event = field(default_factory=asyncio.Event)
     down: bool = False
+    spent: bool = False  # its messages of the day are used up
     _answered: bool = False  # since it was last left out
     _in_hand: int = 0
     _dry: bool = False  # the source had nothing when last asked
@@ -134,6 +164,11 @@ class _Lane:
 
     def __post_init__(self) -> None:
         self._throttle = Throttle(self.way.rate)
+
+    @property
+    def out(self) -> bool:
+        """Whether others must take over."""
+        return self.down or self.spent
 
     def carries(self, domain: str) -> bool:
         return not self.way.senders or domain in self.way.senders
@@ -202,7 +237,12 @@ class _Lane:
     # As a source.
 
     def take(self) -> Outgoing | None:
+        if not self._has_room():
+            self.event.clear()
+            return None
         outgoing = self._take()
+        if outgoing is None and self.way.quota is not None:
+            self.way.quota.back()
         if outgoing is None:
             self.event.clear()  # whatever changes from now on is heard of by ``changed``
         else:
@@ -212,6 +252,18 @@ class _Lane:
                 self._share += 1 / self.way.weight
             self.owner.wake()  # one that had been ahead of its share may go on
         return outgoing
+
+    def _has_room(self) -> bool:
+        """Takes one message of the day's, when they are counted; what waits here goes to others."""
+        if self.way.quota is None:
+            return True
+        spent = not self.way.quota.take()
+        if spent and not self.spent:
+            self.spent = True
+            self.give_back("the route's messages of the day are used up")
+            self.owner.note_used_up(self)
+        self.spent = spent
+        return not spent
 
     def _take(self) -> Outgoing | None:
         self._dry = False
@@ -254,7 +306,7 @@ class _Lane:
         others = [
             lane._share
             for lane in self.owner.lanes
-            if lane is not self and lane.way.weight and now - lane._asked < _BUSY and not lane.down
+            if lane is not self and lane.way.weight and now - lane._asked < _BUSY and not lane.out
         ]
         least = min(others, default=0.0)
         if now - asked >= _BUSY:  # from here on, not from the beginning
@@ -272,7 +324,7 @@ class _Lane:
     def _spared(self) -> bool:
         """Whether it is a backup that nobody needs now."""
         lanes = self.owner.lanes
-        return self.way.backup and any(not (lane.down or lane.way.backup) for lane in lanes)
+        return self.way.backup and any(not (lane.out or lane.way.backup) for lane in lanes)
 
     @property
     def finished(self) -> bool:
@@ -302,6 +354,8 @@ class _Lane:
 
     def returned(self, key: int, stage: Stage, why: str) -> None:
         self._in_hand -= 1
+        if self.way.quota is not None:
+            self.way.quota.back()
         self.owner.observer.returned(key, stage, why)
 
     def lost(self, key: int, why: str) -> None:

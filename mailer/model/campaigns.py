@@ -207,6 +207,16 @@ class SentDay(SQLModel, table=True):
     messages: int = 0
 
 
+class RouteDay(SQLModel, table=True):
+    """How many messages a route has had, or has put aside, on a day of the owner's calendar."""
+
+    __tablename__ = "route_day"
+
+    day: str = Field(primary_key=True)  # ISO
+    route: str = Field(primary_key=True)
+    messages: int = 0
+
+
 class Waiting(SQLModel, table=True):
     """A released or deferred row behind its lane's cursor, and when it is due."""
 

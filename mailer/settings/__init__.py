@@ -25,7 +25,7 @@ from mailer.errors import Fault, InputError, SettingsError
 from mailer.message.keys import is_domain, is_selector
 from mailer.message.mailbox import HeaderError, encode_address
 from mailer.model.words import FrequencyCap, OnUnknown, RetentionRule, SignUpLimit
-from mailer.settings.sending import PASSWORD_OF, RoutePlan
+from mailer.settings.sending import SECRETS_OF, RoutePlan
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DAY = 86_400
@@ -365,12 +365,31 @@ def _incomplete(settings: Settings) -> Iterator[Fault]:
 
 def route_password(workspace: Path, route: RoutePlan) -> str:
     """The password of a route, from the process or from ``.env``. Raises SettingsError."""
+    if route.auth == "oauth2":
+        return ""
+    return _secret(workspace, route.variable, required=bool(route.username))
+
+
+def route_oauth(workspace: Path, route: RoutePlan) -> dict[str, str] | None:
+    """The token endpoint of a route that signs in with a token. Raises SettingsError."""
+    if route.auth != "oauth2":
+        return None
+    return {
+        "url": route.oauth_token_url,
+        "client_id": route.client_id,
+        "client_secret": _secret(workspace, route.secret_variable, required=True),
+        "refresh_token": _secret(workspace, route.refresh_variable, required=False),
+        "scope": route.scope,
+    }
+
+
+def _secret(workspace: Path, variable: str, *, required: bool) -> str:
     file = workspace / ".env"
     stored = _of_file(file) if file.is_file() else {}
-    password = os.environ.get(route.variable, "").strip() or (stored.get(route.variable) or "")
-    if route.username and not password:
-        raise SettingsError(f"{route.variable} is not set.", hint="Write it into .env.")
-    return password
+    secret = os.environ.get(variable, "").strip() or (stored.get(variable) or "")
+    if required and not secret:
+        raise SettingsError(f"{variable} is not set.", hint="Write it into .env.")
+    return secret
 
 
 @contextmanager
@@ -396,7 +415,7 @@ def _refuse_unknown(values: Mapping[str, str | None], where: str) -> None:
     for name, value in values.items():
         if not name.startswith("MAILER_") or not (value or "").strip():
             continue
-        if name not in variables and not name.startswith(PASSWORD_OF):
+        if name not in variables and not name.startswith(SECRETS_OF):
             near = difflib.get_close_matches(name, variables, 1)
             hint = f"Did you mean {near[0]}?" if near else "`.env.example` lists all."
             faults.append(Fault(f"{name} is not a setting.", file=where, hint=hint))

@@ -37,7 +37,13 @@ from mailer.message.keys import is_domain
 from mailer.smtp.providers import OTHER, PROVIDERS
 
 FILE = "mailer.toml"
-PASSWORD_OF = "MAILER_SMTP_PASSWORD_"  # noqa: S105 - a name, before the route's own in capitals
+# Before the route's own name in capitals.
+SECRETS_OF = (
+    "MAILER_SMTP_PASSWORD_",
+    "MAILER_SMTP_CLIENT_SECRET_",
+    "MAILER_SMTP_REFRESH_TOKEN_",
+)
+PASSWORD_OF, CLIENT_SECRET_OF, REFRESH_TOKEN_OF = SECRETS_OF
 
 
 def _hours(value: object) -> object:
@@ -64,6 +70,12 @@ def _domains(value: object) -> object:
 
 def _tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _token_url(value: object) -> object:
+    if isinstance(value, str) and not value.startswith("https://"):
+        raise ValueError("an https address")
+    return value
 
 
 class _Part(BaseModel):
@@ -102,12 +114,27 @@ class RoutePlan(_Part):
     username: str = ""
     connections: int = Field(default=2, ge=1, le=100)
     rate: float = Field(default=0, ge=0, allow_inf_nan=False)
+    per_day: int = Field(default=0, ge=0)
     weight: int = Field(default=0, ge=0, le=1000)
     backup: bool = False
     senders: Annotated[tuple[str, ...], BeforeValidator(_domains)] = ()
     messages: int = Field(default=0, ge=0)
     helo: str = ""
     ca_file: str = ""
+    auth: Literal["password", "oauth2"] = "password"
+    oauth_token_url: Annotated[str, BeforeValidator(_token_url)] = ""
+    client_id: str = ""
+    scope: str = ""
+
+    @property
+    def secret_variable(self) -> str:
+        """The variable that holds its client secret."""
+        return f"{CLIENT_SECRET_OF}{self.name.upper()}"
+
+    @property
+    def refresh_variable(self) -> str:
+        """The variable that holds its refresh token, where it needs one."""
+        return f"{REFRESH_TOKEN_OF}{self.name.upper()}"
 
     @property
     def variable(self) -> str:
@@ -146,6 +173,11 @@ def load_plan(workspace: Path) -> SendingPlan:
             raise SettingsError(
                 Fault(f"lanes.{name}: no provider of that name is known.", str(file), hint=hint)
             )
+    for route in plan.routes:
+        lacking = [n for n in ("username", "oauth_token_url", "client_id") if not getattr(route, n)]
+        if route.auth == "oauth2" and lacking:
+            told = ", ".join(lacking)
+            raise SettingsError(Fault(f"routes: {route.name} lacks {told} for oauth2.", str(file)))
     names = [route.name for route in plan.routes]
     if twice := {name for name in names if names.count(name) > 1}:
         raise SettingsError(Fault(f"routes: two are named {', '.join(sorted(twice))}.", str(file)))

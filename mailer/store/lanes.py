@@ -137,6 +137,36 @@ def count_today(
         )
 
 
+def reserve(connection: Connection, dialect: str, day: str, route: str, cap: int, want: int) -> int:
+    """Puts messages of a route's day aside, up to its cap; returns how many."""
+    values = {"day": day, "route": route}
+    run(
+        connection,
+        "INSERT INTO route_day (day, route, messages) VALUES (:day, :route, 0)"
+        " ON CONFLICT (day, route) DO NOTHING",
+        values,
+    )
+    (messages,) = run(
+        connection,
+        f"SELECT messages FROM route_day WHERE day = :day AND route = :route{for_update(dialect)}",
+        values,
+    ).fetchone()
+    granted = max(min(cap - int(messages), want), 0)
+    hand_back(connection, day, route, -granted)
+    return granted
+
+
+def hand_back(connection: Connection, day: str, route: str, messages: int) -> None:
+    """Messages that were put aside and did not go."""
+    if messages:
+        run(
+            connection,
+            "UPDATE route_day SET messages = messages - :messages"
+            " WHERE day = :day AND route = :route",
+            {"day": day, "route": route, "messages": messages},
+        )
+
+
 def give_back(connection: Connection, run_id: int, messages: int) -> None:
     """What a dead run had claimed and not begun makes room on the day that counted it."""
     run(

@@ -25,7 +25,7 @@ from mailer.contacts.rule_time import Calendar
 from mailer.errors import SettingsError
 from mailer.message.links import KeyRing, parse_secret
 from mailer.message.seals import Seals
-from mailer.ports import Clock, DomainCheck, Fetcher, Folder, LinkFollower
+from mailer.ports import DomainCheck, Fetcher, Folder, LinkFollower
 from mailer.settings import load_settings, sign_up_limits
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
@@ -43,9 +43,6 @@ gc.freeze()
 @dataclass(frozen=True)
 class Mailer(Sending):
     """An open workspace."""
-
-    db: Database
-    clock: Clock
 
     @cached_property
     def keys(self) -> KeyRing:

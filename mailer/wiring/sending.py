@@ -10,16 +10,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mailer.adapters.key_files import KeyFolder
+from mailer.adapters.route_quota import StoredQuota
 from mailer.adapters.routes import RoutesTransport, Way
 from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.adapters.spool import open_spool
 from mailer.errors import Fault, SettingsError
-from mailer.ports import Transport
-from mailer.settings import Settings, route_password
+from mailer.ports import Clock, Transport
+from mailer.settings import Settings, route_oauth, route_password
 from mailer.settings.sending import RoutePlan, SendingPlan, load_plan
 from mailer.smtp.pace import Pace
 from mailer.smtp.providers import lane_names
 from mailer.smtp.timetable import Timetable, WarmUp
+from mailer.store.database import Database
 from mailer.usecases.compile_letter import SendingPolicy
 from mailer.usecases.sign_letters import Signing
 
@@ -30,6 +32,8 @@ class Sending:
 
     workspace: Path
     settings: Settings
+    db: Database
+    clock: Clock
 
     @property
     def sending_policy(self) -> SendingPolicy:
@@ -116,6 +120,7 @@ class Sending:
             security=route.security,
             username=route.username,
             password=route_password(self.workspace, route),
+            oauth=route_oauth(self.workspace, route),
             connections=route.connections,
             messages=route.messages,
             lifetime=self.settings.smtp_lifetime,
@@ -123,7 +128,12 @@ class Sending:
             ca_file=self.workspace / route.ca_file if route.ca_file else None,
         )
         senders = frozenset(route.senders)
-        return Way(route.name, transport, route.weight, route.rate, senders, route.backup)
+        quota = self._quota(route) if route.per_day else None
+        return Way(route.name, transport, route.weight, route.rate, senders, route.backup, quota)
+
+    def _quota(self, route: RoutePlan) -> StoredQuota:
+        table, clock = self.pace.timetable, self.clock
+        return StoredQuota(self.db, route.name, route.per_day, lambda: table.day(clock.now()))
 
     @property
     def mail_servers_named(self) -> list[str]:

@@ -17,6 +17,7 @@ from mailer.errors import InputError
 from mailer.model.words import CampaignState, Stage
 from mailer.smtp.opening import OpeningError
 from mailer.smtp.pace import Pace
+from mailer.smtp.timetable import Timetable
 from mailer.store import campaigns, workers
 from mailer.store.database import Database
 from mailer.store.ledger import counts
@@ -55,6 +56,7 @@ class Bench:
     def __init__(self, db: Database, clock: FakeClock, folder: Path, port: int) -> None:
         self.db, self.clock, self.folder, self.port = db, clock, folder, port
         self.told: list[Told] = []
+        self.pace = Pace()
         self.approve: Callable[[str], None] = lambda slug: None
         self.worker = Worker(
             db=db,
@@ -77,7 +79,7 @@ class Bench:
             keys=KEYS,
             clock=self.clock,
             folder=self.folder,
-            pace=Pace(),
+            pace=self.pace,
             retry_after=(600,),
             expires_after=86_400,
             max_wait=0,
@@ -206,6 +208,30 @@ def test_deferred_people_are_finished_when_they_are_due(
     assert state_of(beating, campaign) == ("finished", "")
     with beating.read() as connection:
         assert counts(connection, campaign).accepted == 6
+
+
+def test_a_days_cap_is_kept_by_a_worker_and_the_next_day_goes_on(
+    beating: Database, clock: FakeClock, tmp_path: Path
+) -> None:
+    campaign = plan_letters(beating, 6)
+    schedule(beating, clock, campaign)
+    clock.advance(HOUR)
+    with Smtpd() as server:
+        bench = Bench(beating, clock, tmp_path, server.port)
+        bench.pace = Pace(timetable=Timetable(per_day=4))
+        bench.run(until=2)
+        assert (len(server.accepted), state_of(beating, campaign)) == (4, ("paused", ""))
+        clock.advance(HOUR)
+        assert bench.run() == []  # it does not go round and round meanwhile
+        again = Bench(beating, clock, tmp_path, server.port)  # nor does another one send more
+        again.pace = bench.pace
+        again.run(0.5)
+        assert len(server.accepted) == 4
+        clock.advance(24 * HOUR)
+        bench.run(until=2)
+
+        assert len(server.accepted) == 6
+    assert state_of(beating, campaign) == ("finished", "")
 
 
 def test_what_somebody_paused_or_put_back_is_left_alone(
