@@ -33,7 +33,7 @@ def _one_of(column: str, words: type[CampaignState] | type[DeliveryState]) -> Ch
 def _on_sqlite(column: str, target: str) -> ForeignKeyConstraint:
     """A foreign key of the ledger's big tables, which PostgreSQL does without.
 
-    It checks each row by a query of its own, two thirds of the time of a plan. Who writes rows
+    It checks each row by a query of its own, two thirds of the time of writing. Who writes rows
     holds the campaign instead (``planning.keep_planning``), and who removes it holds it alone.
     """
     return ForeignKeyConstraint([column], [target]).ddl_if(dialect="sqlite")

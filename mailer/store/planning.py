@@ -104,7 +104,7 @@ def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[
 def keep_planning(connection: Connection, campaign_id: int) -> None:
     """Keeps a campaign from being removed while rows of it are written in this transaction.
 
-    Deliveries have no foreign key to it on PostgreSQL: two thirds of a plan's time went there.
+    Deliveries have no foreign key to it on PostgreSQL: two thirds of writing went there.
     Raises StoppedError when it is gone.
     """
     share = "" if connection.dialect.name == "sqlite" else " FOR KEY SHARE"
