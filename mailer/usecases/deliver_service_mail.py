@@ -71,7 +71,13 @@ async def deliver_service_mail(post: Postbox) -> Delivered:
         try:
             letters = [_letter(each, post) for each in wanted]
             office = post.office()
-            posted = await post_service_mail(letters, office=office, db=post.db, clock=post.clock)
+            posted = await post_service_mail(
+                letters,
+                office=office,
+                db=post.db,
+                clock=post.clock,
+                taken=lambda place: _forget(post.db, wanted[place].id),
+            )
         except MailerError as error:
             trouble = str(error)
     answers = {each.id: said for each, said in zip(wanted, posted, strict=False)}
@@ -107,6 +113,14 @@ def _is_due(db: Database, now: datetime) -> bool:
 def _claim(db: Database, now: datetime, most: int) -> Sequence[Waiting]:
     with db.write() as connection:
         return outbox.claim(connection, now, most)
+
+
+def _forget(db: Database, mail_id: int) -> None:
+    """Removes a mail as soon as it is taken: whoever is killed now sends only what is on the wire.
+
+    Nobody waits for it: ``_settle`` removes what this did not.
+    """
+    db.writer.submit(lambda connection: outbox.remove(connection, mail_id))
 
 
 def _is_wanted(mail: Waiting, now: datetime) -> bool:

@@ -70,9 +70,16 @@ def new_message_id(return_path: str, sender: str) -> str:
 
 
 async def post_service_mail(
-    letters: Sequence[ServiceLetter], *, office: PostOffice, db: Database, clock: Clock
+    letters: Sequence[ServiceLetter],
+    *,
+    office: PostOffice,
+    db: Database,
+    clock: Clock,
+    taken: Callable[[int], None] | None = None,
 ) -> Sequence[Posted]:
     """Renders each mail, signs and sends them; tells of each what the server said.
+
+    ``taken`` hears the place of each that the server took in the moment that it says so.
 
     Raises InputError for a layout that can't be used, SettingsError for keys that can't.
     """
@@ -90,7 +97,7 @@ async def post_service_mail(
         outgoing.append(
             Outgoing(number, bounces, letter.to, partial(_ready, message), international)
         )
-    run = Handful(outgoing)
+    run = Handful(outgoing, taken)
     with contextlib.suppress(TimeoutError):  # whoever has no answer by then was not reached
         await asyncio.wait_for(office.transport.run(run, run), _WITHIN)
     answers = (run.answers.get(number, (False, "")) for number in range(len(letters)))

@@ -258,8 +258,11 @@ class _Post:
 class Handful:
     """Fulfils ``ports.Source`` and ``ports.Observer`` for a handful of mails, without a ledger."""
 
-    def __init__(self, outgoing: Sequence[Outgoing]) -> None:
+    def __init__(
+        self, outgoing: Sequence[Outgoing], taken: Callable[[int], None] | None = None
+    ) -> None:
         self._left = list(outgoing)
+        self._taken = taken  # hears of each mail that the server took, at once; never blocks
         self.answers: dict[int, tuple[bool, str]] = {}
         self.refused: set[int] = set()  # for good, and it is about this person's mailbox
 
@@ -277,7 +280,10 @@ class Handful:
         return True
 
     def answered(self, key: int, stage: Stage, reply: Reply) -> None:
-        self.answers[key] = (stage is Stage.dot and reply.positive, str(reply))
+        accepted = stage is Stage.dot and reply.positive
+        self.answers[key] = (accepted, str(reply))
+        if accepted and self._taken is not None:
+            self._taken(key)
         found = classify(stage, reply)
         if found.state is DeliveryState.refused and found.blame is Blame.recipient:
             self.refused.add(key)

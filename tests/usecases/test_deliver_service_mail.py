@@ -43,6 +43,7 @@ class Server:
     def __init__(self) -> None:
         self.says: list[Reply] = []
         self.dead = False
+        self.killed_after = 0  # so many mails the sending process dies
         self.mails: list[bytes] = []
 
     async def run(self, source: Source, observer: Observer) -> None:
@@ -53,6 +54,8 @@ class Server:
             if said is TAKEN:
                 self.mails.append(outgoing.render())
             observer.answered(outgoing.key, Stage.dot if said is TAKEN else Stage.rcpt, said)
+            if self.killed_after and len(self.mails) == self.killed_after:
+                raise asyncio.CancelledError
 
 
 class Scene:
@@ -159,6 +162,19 @@ def test_a_sender_that_dies_leaves_its_mails_to_the_next(scene: Scene) -> None:
     assert scene.deliver() == Delivered()  # somebody has it
     scene.clock.advance(outbox.LEASE)
     assert scene.deliver() == Delivered(accepted=1)
+
+
+def test_what_was_taken_before_the_death_is_not_sent_again(scene: Scene) -> None:
+    scene.pending("anna", "bruno", "chloe")
+    scene.remind()
+    scene.server.killed_after = 2
+    with pytest.raises(asyncio.CancelledError):
+        scene.deliver()
+    scene.server.killed_after = 0
+    scene.clock.advance(outbox.LEASE)
+    assert scene.deliver() == Delivered(accepted=1)
+
+    assert [to[:5] for to, _ in scene.told()] == ["anna@", "bruno", "chloe"]
 
 
 def test_two_senders_never_take_the_same_mail(scene: Scene) -> None:
