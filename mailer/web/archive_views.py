@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from mailer.usecases.browse_archive import Edition, Front, ListView, month_of
 from mailer.usecases.say_day import say_day
@@ -27,6 +28,7 @@ class ArchiveViews:
         self._pages = pages
         self._zone = mailer.settings.time_zone
         self._organisation = mailer.settings.organisation or ""
+        self._sign_up = f"{mailer.settings.site_url}/s" if mailer.can_write else ""
 
     def front(self, front: Front, language: Language, places: Places, **values: Any) -> str:
         """Every list that has something to read."""
@@ -62,6 +64,7 @@ class ArchiveViews:
             issues=[self._told(each, slug, language, places) for each in view.issues],
             home=places.page(home),
             index=places.page(f"{home}/months"),
+            sign_up=f"{self._sign_up}/{quote(slug)}" if self._sign_up else "",
             months=self._months(view, language, places),
             month=self._month(view.month, language) if view.month else "",
             earlier=self._way(view.earlier, slug, language, places),

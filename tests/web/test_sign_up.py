@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from mailer.adapters.inbox import Inbox
-from mailer.model.words import SubscriptionStatus
+from mailer.model.words import CampaignState, SubscriptionStatus
 from mailer.store import people
 from mailer.store.suppressions import suppress_on_list
 from mailer.usecases.show_subscriber import show_subscriber
@@ -276,6 +276,19 @@ def test_the_page_speaks_every_language(harbour: Site, code: str) -> None:
     assert sentences.plain("sign_up.label") in page
     assert "<script" not in page
     assert page.count("<form") == page.count('<form method="post"') == 1
+
+
+def test_the_archive_of_a_list_leads_to_its_sign_up(
+    harbour: Site, open_site: Callable[..., Site]
+) -> None:
+    anna = builders.make_subscriber(harbour.db)
+    finished = CampaignState.finished
+    builders.make_campaign(harbour.db, 1, readers={anna: "en"}, state=finished)
+    page = harbour.client.get("/archive/harbour").text
+    assert f'<a href="{ORIGIN}/s/harbour">' in page
+    assert (
+        "/s/harbour" not in open_site().client.get("/archive/harbour").text
+    )  # nobody could sign up
 
 
 def test_a_form_on_another_site_leads_to_one_more_step(harbour: Site, clock: FakeClock) -> None:

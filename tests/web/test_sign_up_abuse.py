@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -15,8 +17,9 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from mailer.adapters.inbox import Inbox
-from mailer.store.database import one
-from mailer.usecases.sign_up import network_of
+from mailer.store.database import Database, one
+from mailer.usecases.sign_up import SignUpAnswer, SignUpWish, network_of
+from mailer.usecases.sign_up import sign_up as sign_up_address
 from tests import builders
 from tests.fakes import FakeClock
 from tests.web.conftest import ORIGIN, Site
@@ -88,6 +91,44 @@ def test_a_thousand_networks_send_one_mail_a_day(
         many(site, NEW, range(day * 10, day * 10 + 10), clock)
         deliver(site)
     assert len(inbox.messages) == 5
+
+
+def test_many_at_the_same_moment_are_one(
+    opened: Callable[..., Site], inbox: Inbox, clock: FakeClock
+) -> None:
+    """Two engines on one database, as two processes of the site have them."""
+    site = opened("network=0")
+    page = site.client.get("/s/harbour").text
+    clock.advance(A_WHILE)
+    fields = hidden(page)
+    wish = SignUpWish(NEW, fields["stamp"], "en", words_of(page), "sign-up page", ip="192.0.2.1")
+    with Database(site.db.url) as other, ThreadPoolExecutor(8) as pool:
+        posts = [
+            pool.submit(
+                sign_up_address,
+                "harbour",
+                wish,
+                rules=site.mailer.sign_up_rules,
+                seals=site.mailer.seals,
+                db=db,
+                clock=clock,
+            )
+            for db in (site.db, other) * 12
+        ]
+    assert {each.result() for each in posts} == {SignUpAnswer.taken}
+    deliver(site)
+
+    assert len(inbox.messages) == 1
+    dump = builders.dump(site.db)
+    assert [len(dump[name]) for name in ("subscriber", "subscription", "sign_up", "consent")] == [
+        1
+    ] * 4
+
+
+def words_of(page: str) -> str:
+    """The words of consent on a page, as text."""
+    (found,) = re.findall(r'<p class="agreed">(.*)</p>', page)
+    return html.unescape(re.sub(r"</?bdi>", "", found))
 
 
 def test_a_yes_opens_the_door_again(
