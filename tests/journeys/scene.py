@@ -106,6 +106,8 @@ class Scene:
             sender = self.send(tricks)
             if self.over(sender) in (0, 1):
                 return
+            if "is finished; there is nothing to send" in sender.said:
+                return  # the one before was killed after its last commit: the count will tell
             if self.statuses[-1] != 75:
                 raise AssertionError(f"send ended with {self.statuses[-1]}: {sender.said}")
         raise AssertionError(f"send did not finish: {self.statuses}; {sender.said}")
