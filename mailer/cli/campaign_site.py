@@ -1,7 +1,8 @@
-"""``mailer campaigns``: what the site shows of a campaign: withdraw, restore, archive."""
+"""``mailer campaigns``: what the site shows of a campaign: withdraw, restore, correct, archive."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -71,8 +72,42 @@ def archive(
         screen.say(f"The archive {'names' if show else 'does not name'} “{done.slug}”.")
 
 
+def correct(
+    name: Id,
+    note: Annotated[
+        str, typer.Option("--note", metavar="TEXT", help="What was wrong; readers see it, dated.")
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="PATH", help="Show what this issue says, from now on."),
+    ] = None,
+    by: By = None,
+) -> None:
+    """Put a correction above the web version. What was sent stays in the ledger, and readable."""
+    from mailer.usecases.correct_campaign import correct_campaign
+
+    with screen.opened() as mailer:
+        done = correct_campaign(
+            name,
+            note=note,
+            by=_who(mailer, by),
+            issue=mailer.issue(mailer.shelf_path(source)) if source is not None else None,
+            db=mailer.db,
+            layouts=mailer.layout,
+            brand=mailer.brand,
+            sending=mailer.sending_policy,
+            clock=mailer.clock,
+        )
+    if screen.result(done):
+        return
+    screen.say(f"Corrected: “{done.slug}”. Its page now begins with: {done.note}")
+    if done.languages:
+        screen.say(f"Another text is shown in {', '.join(done.languages)}.")
+    screen.say("A site in files must be built again: mailer site build DIR")
+
+
 def _who(mailer: Any, by: str | None) -> str:
     return " ".join((by or mailer.officer).split())[:100]
 
 
-COMMANDS = (withdraw, restore, archive)
+COMMANDS = (withdraw, restore, correct, archive)

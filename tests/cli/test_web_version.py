@@ -264,3 +264,60 @@ def test_the_workspace_is_not_written_over(workspace: Path) -> None:
     assert refused.status == 3
     assert "holds the workspace" in refused.err
     assert (workspace / ".env").is_file()
+
+
+def test_a_correction_stands_dated_above_the_page_and_what_was_sent_can_be_read(
+    workspace: Path, tmp_path: Path
+) -> None:
+    issue = write(workspace)
+    sent(workspace, issue)
+    path = key_of(workspace)
+    before = shown(workspace, path)[1]
+    note = 'It is <b>Tuesday</b> & "not" Monday'
+    done(workspace, "campaigns", "correct", "boats", "--note", note, "--by", "Ruth")
+    page = shown(workspace, path)[1]
+    escaped = "It is &lt;b&gt;Tuesday&lt;/b&gt; &amp; &#34;not&#34; Monday"
+    assert escaped in page
+    assert re.search(r'<time datetime="20\d\d-[^"]+">\d+ \w+ 20\d\d</time>', page)
+    assert "Monday\nfrom here" in page or "Monday from here" in page
+    assert "as=sent" not in page  # nothing else was shown before
+
+    text = Path(issue, "issue.md")
+    text.write_text(text.read_text("utf-8").replace("Monday", "Tuesday"), "utf-8")
+    words = ("--note", "The day was wrong", "--from", issue)
+    told = done(workspace, "campaigns", "correct", "boats", *words)
+    assert told["languages"] == ["en"]
+    for address in (path, "/archive/coast/boats"):
+        page = shown(workspace, address)[1]
+        assert "sails on Tuesday" in page
+        assert page.index("The day was wrong") < page.index(escaped)
+        assert f'href="{address}?as=sent"' in page
+        original = shown(workspace, f"{address}?as=sent")[1]
+        assert "sails on Monday" in original
+        assert "This is what was sent" in original
+        assert 'content="noindex"' in original
+    body_of = re.compile(r"<body.*?>(?:<aside.*?</aside>)?(.*)</body>", re.DOTALL)
+    kept, was = body_of.search(shown(workspace, f"{path}?as=sent")[1]), body_of.search(before)
+    assert kept is not None
+    assert was is not None
+    assert kept[1] == was[1]
+    feed = shown(workspace, "/archive/coast/feed.json")[1]
+    assert feed.count('"date_modified"') == 1
+    done(workspace, "site", "build", str(tmp_path / "out"))
+    files = tmp_path / "out/archive/coast/boats"
+    assert "sails on Tuesday" in (files / "index.html").read_text("utf-8")
+    assert 'href="as-sent/"' in (files / "index.html").read_text("utf-8")
+    assert "sails on Monday" in (files / "as-sent/index.html").read_text("utf-8")
+
+
+def test_a_correction_in_a_language_that_was_not_sent_is_refused(workspace: Path) -> None:
+    sent(workspace, write(workspace))
+    other = write(workspace, "other", "lang: de\n")
+    words = ("--note", "Deutsch", "--from", other)
+    refused = mailer(workspace, "campaigns", "correct", "boats", *words)
+    empty = mailer(workspace, "campaigns", "correct", "boats", "--note", " ")
+
+    assert (refused.status, empty.status) == (3, 3)
+    assert "was not sent in de" in refused.err
+    assert "needs its note" in empty.err
+    assert "mailer-note" not in shown(workspace, key_of(workspace))[1]
