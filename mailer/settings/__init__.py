@@ -269,6 +269,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     secret_key_old: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = ()
     site_url: Annotated[str, BeforeValidator(_site)] = "http://127.0.0.1:8025"
+    site_layout: str = "newsroom"
     trusted_proxies: Words = ()
 
     organisation: str | None = None

@@ -143,8 +143,7 @@ class ArchiveViews:
         )
 
     def _render(self, template: str, language: Language, places: Places, **values: Any) -> str:
-        sheet = places.file(f"static/{self._pages.stylesheet.name}")
-        shown = {"stylesheet": sheet, "front": places.page("archive")} | values
+        shown = {"static": places.file("static") + "/", "front": places.page("archive")} | values
         return self._pages.render(template, language, **shown)
 
     def _told(

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from mailer.model.words import Frequency, LeavingReason
+from mailer.usecases.show_look import Look
 from mailer.usecases.take_break import MONTHS
 from mailer.web.catalogue import Catalogue, Language, accepted, load_catalogue
 
@@ -40,13 +41,45 @@ class Asset:
         return cls.named(stem, ending, (_HERE / "static" / file).read_bytes(), media)
 
 
+def _painted(file: str, look: Look | None) -> Asset:
+    """A style sheet with the colours and the fonts that it is to have before it."""
+    own, sheet = ((_HERE / "static" / each).read_text("utf-8") for each in ("colours.css", file))
+    brand = _tokens(look) if look is not None else ""
+    stem, _, ending = file.partition(".")
+    return Asset.named(stem, ending, f"{own}\n{brand}{sheet}".encode(), "text/css")
+
+
+def _tokens(look: Look) -> str:
+    """The brand as custom properties; what it does not say is the site's own."""
+    schemes = {
+        "@media all": look.fonts,
+        "@media not all and (prefers-color-scheme: dark)": look.light,
+        "@media (prefers-color-scheme: dark)": look.dark,
+    }
+    return "".join(
+        f"{condition} {{\n:root {{\n{_properties(tokens)}}}\n}}\n\n"
+        for condition, tokens in schemes.items()
+    )
+
+
+def _properties(tokens: Mapping[str, str]) -> str:
+    return "".join(f"  --{name}: {value};\n" for name, value in tokens.items())
+
+
 class Pages:
     """Renders pages. ``prefix`` is the path of the site's public address, if it has one."""
 
-    def __init__(self, *, organisation: str, postal_address: str, prefix: str) -> None:
+    def __init__(
+        self,
+        *,
+        organisation: str,
+        postal_address: str,
+        prefix: str,
+        look: Look | None = None,
+    ) -> None:
         self.catalogue: Catalogue = load_catalogue()
-        self.stylesheet = Asset.load("site.css")
-        self.frame_sheet = Asset.load("frame.css")  # of what stands around a web version
+        self.stylesheet = _painted("site.css", look)
+        self.frame_sheet = _painted("frame.css", look)  # of what stands around a web version
         self.search_script = Asset.load("search.js", "text/javascript")  # of a written site alone
         served = (self.stylesheet, self.frame_sheet)
         self.assets = {each.name: each for each in served}
@@ -64,9 +97,25 @@ class Pages:
             "reasons": [each.value for each in LeavingReason],
             "organisation": organisation,
             "postal_address": postal_address,
-            "stylesheet": f"{prefix}/static/{self.stylesheet.name}",
+            "static": f"{prefix}/static/",
+            "stylesheet": self.stylesheet.name,
+            "logo": self._logo(look),
             "written": False,
         }
+
+    def _logo(self, look: Look | None) -> Mapping[str, Any] | None:
+        """The brand's mark for templates; its pictures are served as all assets are."""
+        if look is None or look.logo is None:
+            return None
+        names = {}
+        for scheme, picture in (("day", look.logo.day), ("night", look.logo.night)):
+            if picture is not None:
+                ending, data = picture
+                media = f"image/{'jpeg' if ending == 'jpg' else ending}"
+                asset = Asset.named("logo", ending, data, media)
+                self.assets[asset.name] = asset
+                names[scheme] = asset.name
+        return {"alt": look.logo.alt, "width": look.logo.width, "night": "", **names}
 
     def language(self, request: Request, *of_the_reader: str) -> Language:
         """What was asked for in the address, else the reader's own, else the browser's."""

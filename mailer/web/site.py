@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from starlette.applications import Starlette
 from structlog.typing import FilteringBoundLogger
 
+from mailer.errors import InputError
+from mailer.usecases.show_look import Look
 from mailer.web.address_change import AddressPages
 from mailer.web.archive import ArchivePages
 from mailer.web.front import Front
@@ -39,6 +41,7 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Fro
         organisation=settings.organisation or "",
         postal_address=settings.postal_address or "",
         prefix=public.path,
+        look=_look(mailer, log),
     )
     everybody, readers = PublicPages(mailer, pages, headers), ReaderPages(mailer, pages)
     # Every group of pages. A proxy may take the path of the public address off, or pass it on.
@@ -59,3 +62,12 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Fro
     )
     site.router.redirect_slashes = False  # it would redirect to whatever the Host header says
     return Front(site, everybody, readers, trouble, headers, log, prefix=public.path)
+
+
+def _look(mailer: Mailer, log: FilteringBoundLogger) -> Look | None:
+    """The layout's look. With one that can't be read, pages keep their own, and the log says so."""
+    try:
+        return mailer.look
+    except InputError as error:
+        log.warning("look", layout=mailer.settings.site_layout, message=str(error))
+        return None

@@ -58,6 +58,7 @@ class _Writer:
             organisation=settings.organisation or "",
             postal_address=settings.postal_address or "",
             prefix="",
+            look=mailer.look,
         )
         self._views = ArchiveViews(mailer, self._pages)
 

@@ -34,6 +34,7 @@ from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
 from mailer.usecases.deliver_service_mail import Postbox
 from mailer.usecases.keep_departures import carry_out_departures
 from mailer.usecases.post_service_mail import PostOffice, new_message_id
+from mailer.usecases.show_look import Look, show_look
 from mailer.usecases.sign_up import SignUpRules
 from mailer.wiring.sending import Sending
 
@@ -194,6 +195,11 @@ class Mailer(Sending):
     def layout(self, name: str) -> Folder:
         """A layout's files. Raises InputError."""
         return layout_folder(self.workspace, name)
+
+    @property
+    def look(self) -> Look:
+        """How the site's pages look. Raises InputError for a layout that can't be read."""
+        return show_look(self.settings.site_layout, layouts=self.layout)
 
     @property
     def link_follower(self) -> LinkFollower:

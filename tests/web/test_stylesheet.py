@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from mailer.web.pages import Asset
+from mailer.web.pages import Pages
 
-SHEET = Asset.load("site.css").data.decode()
+SHEET = Pages(organisation="", postal_address="", prefix="").stylesheet.data.decode()
 LIGHT, DARK = re.findall(r":root \{(.*?)\}", SHEET, re.DOTALL)[:2]
 
 
