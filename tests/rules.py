@@ -24,7 +24,7 @@ from mailer.contacts.rule import (
     Within,
     fold,
 )
-from mailer.model.campaigns import Delivery
+from mailer.model.campaigns import Delivery, LinkClick
 from mailer.model.people import (
     Consent,
     FieldDefinition,
@@ -88,6 +88,7 @@ class Person:
     consents: list[tuple[int, str, str | None, datetime]] = field(default_factory=list)
     tracking: list[str] = field(default_factory=list)
     deliveries: dict[int, tuple[str, int | None]] = field(default_factory=dict)
+    clicked: set[int] = field(default_factory=set)  # campaigns, by themselves
     suppressed: bool = False
 
 
@@ -206,6 +207,9 @@ def _answer(clause: Clause, person: Person) -> Any:
                 else None
             )
         case Source.campaign:
+            if subject.aspect == "clicked":
+                agreed = person.tracking[-1:] == ["yes"]
+                return agreed and subject.id in person.clicked
             state = person.deliveries.get(subject.id or 0, ("", None))[0]
             return state == subject.aspect if subject.aspect else state != ""
 
@@ -256,6 +260,7 @@ def make_people(db: Database, number: int, seed: int) -> tuple[list[Person], dic
             Consent,
             TrackingConsent,
             Delivery,
+            LinkClick,
         )
     }
     with db.read() as connection:
@@ -321,6 +326,11 @@ def make_people(db: Database, number: int, seed: int) -> tuple[list[Person], dic
                 {**me, "answer": person.tracking[-1], "source": "form", "detail": "", "at": NOW}
             )
         for made in campaigns.values():
+            for verdict in chance.choice([(), ("",), ("burst",), ("burst", "")]):
+                if not verdict:
+                    person.clicked.add(made.id)
+                click = {"campaign_id": made.id, "number": 1, "at": 0, "verdict": verdict}
+                rows[LinkClick].append({**me, **click})
             if chance.random() < 0.5:
                 state = chance.choice(["planned", "accepted", "accepted", "refused", "deferred"])
                 at = None if state == "planned" else int(chance.choice(TIMES).timestamp() * 1000)
@@ -442,6 +452,8 @@ _clauses = st.one_of(
                 'consent("news")',
                 'campaign("spring")',
                 'campaign("spring").accepted',
+                'campaign("spring").clicked',
+                'campaign("autumn") and not clicked',
                 'campaign("autumn").refused and not accepted',
                 'segment("other")',
             ]

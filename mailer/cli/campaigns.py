@@ -12,11 +12,13 @@ from mailer.cli import (
     campaign_report,
     campaign_send,
     campaign_site,
+    clicks_report,
     screen,
     subject_tests,
 )
 from mailer.cli.campaign_words import Id
 from mailer.errors import Fault, InputError
+from mailer.model.measuring import ClickMode
 from mailer.model.words import DeliveryState, OnUnknown
 
 if TYPE_CHECKING:
@@ -96,6 +98,13 @@ def plan(
             "--decide-after", metavar="TIME", help="How long after the test the rule decides."
         ),
     ] = "4h",
+    clicks: Annotated[
+        ClickMode | None,
+        typer.Option(
+            "--clicks",
+            help="Measure links. Default: `clicks:` of the issue, MAILER_CLICKS, or off.",
+        ),
+    ] = None,
     explain: Annotated[
         str | None,
         typer.Option(
@@ -132,6 +141,7 @@ def plan(
             on_unknown=on_unknown or mailer.settings.on_unknown,
             in_archive=not no_archive,
             split=tested,
+            clicks=clicks,
             db=mailer.db,
             layouts=mailer.layout,
             brand=mailer.brand,
@@ -156,6 +166,8 @@ def plan(
                 *map(screen.fault_document, report.warnings),
                 *(screen.fault_document(Fault(each)) for each in report.doubts),
             ],
+            "clicks": report.clicks,
+            "measured_links": report.measured_links,
         }
     ):
         return
@@ -178,6 +190,8 @@ def plan(
         screen.table(list(report.languages.items()))
     if report.split is not None:
         subject_tests.print_plan(report.split)
+    if report.clicks is not ClickMode.off:
+        screen.say(clicks_report.planned(report.clicks, report.measured_links))
     screen.say(f"Web version: {report.web_url}")
     screen.say(f"Next: mailer campaigns test {report.slug} --to YOU@example.org")
     screen.say(f"      mailer campaigns send {report.slug}")
@@ -227,9 +241,30 @@ def show(
 
 
 @commands.command()
-def report(name: Id) -> None:
-    """What became of everybody: counts that add up, and the reasons behind them."""
-    show(name)
+def report(
+    name: Id,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write the measured links there; - prints."),
+    ] = None,
+) -> None:
+    """What became of everybody: counts that add up, the reasons behind them, and clicks."""
+    from mailer.usecases.report_clicks import report_clicks
+    from mailer.usecases.show_campaign import show_campaign
+    from mailer.wiring.files import write_rows
+
+    with screen.opened() as mailer:
+        shown = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
+        clicks = report_clicks(name, db=mailer.db, rules_dated=mailer.click_rules.dated)
+        if csv is not None:
+            write_rows(None if str(csv) == "-" else csv, clicks_report.rows(clicks))
+            return
+        found = campaign_report.document(shown)
+        if screen.result({**found, "clicks": clicks_report.document(clicks)}):
+            return
+        campaign_report.print_report(shown)
+        screen.say()
+        clicks_report.show(clicks)
 
 
 @commands.command()

@@ -19,6 +19,7 @@ _SHARE = {
     "mail": "mailto:?subject={title}&body={url}",
 }
 NETWORKS = tuple(_SHARE)
+SHARE_PAGES = tuple(url.partition("{")[0] for url in _SHARE.values())  # how they begin
 
 
 def share(network: str, url: str, title: str = "") -> str:

@@ -13,6 +13,7 @@ from mailer.compose.snippets import Origins, ReadSnippet, expand, no_snippets
 from mailer.compose.source import Front, clean, read_front, split
 from mailer.compose.typography import typeset
 from mailer.errors import Fault, InputError
+from mailer.model.measuring import ClickMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Brand:
     reply_to: str = ""
     layout: str = ""  # empty: newsroom
     language: str = ""  # empty: en
+    clicks: ClickMode = ClickMode.off  # what is measured of links
 
 
 NOBODY = Brand()

@@ -15,6 +15,7 @@ from mailer.compose.carrying import HOSTED, WAYS
 from mailer.compose.languages import WELL_FORMED, direction
 from mailer.compose.names import did_you_mean
 from mailer.errors import Fault
+from mailer.model.measuring import ClickMode, UtmWish
 
 LONGEST_ISSUE = 500_000  # characters; a thick book has as many
 LONGEST_FRONT = 32_000
@@ -33,10 +34,13 @@ KEYS = (
     "also_for",
     "images",
     "archive",
+    "clicks",
+    "utm",
     "silence",
 )
 # What a language variant takes from issue.md when it does not say it itself.
-_SHARED = ("layout", "date", "contact", "from", "reply_to", "images")
+_SHARED = ("layout", "date", "contact", "from", "reply_to", "images", "clicks", "utm")
+_YES_NO = ("yes", "no")
 # Everything below U+0020 but tab and line feed, DEL, the C1 controls, and lone surrogates.
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FENCE = re.compile(r"---[ \t]*\Z")
@@ -69,6 +73,8 @@ class Front:
     title: str = ""
     images: str = HOSTED
     archive: bool = True  # whether the site's archive may show it
+    clicks: ClickMode | None = None  # what is measured of its links; None: as the settings say
+    utm: UtmWish | None = None  # likewise
     also_for: tuple[str, ...] = ()  # languages whose readers get this variant, too
     written: Mapping[str, str] = field(default_factory=dict)  # every value as the author wrote it
     silence: Mapping[str, Silence] = field(default_factory=dict)  # by the rule's name
@@ -258,7 +264,11 @@ def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: li
         reply_to=values.get("reply_to", ""),
         title=values.get("title", ""),
         images=_among("images", WAYS, values, lines, where, faults),
-        archive=_among("archive", ("yes", "no"), values, lines, where, faults) == "yes",
+        archive=_among("archive", _YES_NO, values, lines, where, faults) == "yes",
+        clicks=ClickMode(_among("clicks", tuple(ClickMode), values, lines, where, faults))
+        if values.get("clicks")
+        else None,
+        utm=_utm(values.get("utm", ""), lines.get("utm"), where, faults),
         also_for=tuple(
             tag for tag in also if _is_language(tag, lines.get("also_for"), where, faults)
         ),
@@ -282,6 +292,16 @@ def _among(
     shown = f"`{key}` can't be `{value[:40]}`."
     faults.append(Fault(shown, where, lines.get(key), did_you_mean(value, known, kind="values")))
     return known[0]
+
+
+def _utm(value: str, line: int | None, where: str, faults: list[Fault]) -> UtmWish | None:
+    if not value:
+        return None
+    try:
+        return UtmWish.parse(value)
+    except ValueError as accepted:
+        faults.append(Fault(f"`utm` can't be `{value[:60]}`.", where, line, f"Write {accepted}."))
+        return None
 
 
 def _is_language(tag: str, line: int | None, where: str, faults: list[Fault]) -> bool:

@@ -20,16 +20,16 @@ PLAIN: Mapping[str, Subject] = {
 }
 # Words that stand before a name in brackets.
 NAMING = ("list", "tag", "campaign", "consent", "segment", "field", "number", "date")
+CLICKED = "clicked"  # followed a measured link, by their own yes
 # What may follow a name after a dot, and what kind of answer it has.
 ASPECTS: Mapping[str, Mapping[str, Kind]] = {
     "list": {"status": Kind.status, "since": Kind.instant},
     "consent": {"at": Kind.instant, "source": Kind.text, "wording": Kind.text},
-    "campaign": {state.value: Kind.yesno for state in DeliveryState},
+    "campaign": {**{state.value: Kind.yesno for state in DeliveryState}, CLICKED: Kind.yesno},
     "tag": {},
 }
 # What other programs know of a campaign, and this one has no record of.
 UNRECORDED: Mapping[str, str] = {
-    "clicked": "clicks",
     "opened": "opens",
     "replied": "replies",
     "bounced": "bounces",

@@ -36,6 +36,7 @@ from mailer.message.letterhead import (
 from mailer.message.mailbox import HeaderError
 from mailer.message.parts import BASE64, Embedded, Part, embed, join, prepare
 from mailer.message.program import Program, unbalanced
+from mailer.message.retarget import MARK_NAME, Retarget
 from mailer.message.scan import html_segments
 from mailer.message.values import MergeError, Value
 from mailer.model.words import FieldKind, Rendition, Slot, SlotKind
@@ -292,16 +293,23 @@ def compile_message(
     *,
     fields: Mapping[str, FieldKind],
     blank_ok: bool = False,
+    retarget: Retarget | None = None,
 ) -> CompiledMessage:
     """Compiles a rendition. Raises InputError with every fault that the slots and headers have.
 
     ``fields`` are the workspace's fields with their kinds. ``blank_ok`` prints a field without a
-    default as nothing where a person has none, instead of refusing it.
+    default as nothing where a person has none, instead of refusing it. ``retarget`` changes where
+    the mail's links lead; those of the web version stay.
     """
     cutter = Cutter(rendition.slots)
-    html, faults = html_segments(cleaned(rendition.html), cutter)
+    if retarget is None:
+        html, faults = html_segments(cleaned(rendition.html), cutter)
+    else:
+        html, faults = html_segments(cleaned(rendition.html), cutter, retarget.tag)
     web, web_faults = html_segments(cleaned(rendition.web_html), cutter)
     text = text_segments(cleaned(rendition.text), cutter)
+    if retarget is not None:
+        text = retarget.text(text)
     subject = line_segments(rendition.subject, cutter)
     preheader = line_segments(rendition.preheader, cutter)
     faults = [*merge.check(rendition.slots, fields, language=rendition.language), *faults]
@@ -319,7 +327,7 @@ def compile_message(
     if faults:
         raise InputError(dict.fromkeys(faults))
     used = [p.slot for s in (subject, preheader, text, html) for p in s if isinstance(p, Hole)]
-    kinds = {name: fields[name] for name in sorted(merge.names_used(used))}
+    kinds = {name: fields[name] for name in sorted(merge.names_used(used) - {MARK_NAME})}
     compiled = CompiledMessage(
         head=head,
         mark=letterhead.mark,

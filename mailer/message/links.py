@@ -33,6 +33,7 @@ MOST_SUBSCRIBER = 2**40 - 1
 _TAG = 16
 _SHORT_TAG = 10  # of a Message-ID: it finds a delivery and opens nothing
 _PLAIN = 11  # bytes of a frame without an expiry
+_SHARED = 8  # characters of a token that all readers of a campaign have alike
 _EXPIRING = 14
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -50,6 +51,8 @@ class Purpose(Enum):
     reconfirm = 8  # says yes once more to a list that asks again
     address_old = 9  # says yes to a change of address, at the old one: its number is the campaign
     address_new = 10  # likewise, at the new one
+    click = 14  # leads to the target that stands in it: see click_links
+    reader = 15  # says whose click it was, behind a click token of the same campaign
 
 
 # An unsubscribe link never expires; a link in a test copy always does.
@@ -235,6 +238,7 @@ _IN_MAILS = (
     Purpose.message,
     Purpose.bounce,
     Purpose.reconfirm,
+    Purpose.reader,
 )
 
 
@@ -278,6 +282,10 @@ class Tokens:
             + message_mac(number)[:_SHORT_TAG]
         )
         return leave + text[:28], prefer + text[28:56], message + text[56:]
+
+    def mark(self, subscriber: int) -> str:
+        """What names the person behind each redirect link of their mail: 28 characters."""
+        return self.link(Purpose.reader, subscriber)[_SHARED:]
 
     def message_id(self, subscriber: int, domain: str) -> str:
         """As ``message_id`` has it."""

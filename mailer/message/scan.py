@@ -7,7 +7,7 @@ inside of an MSO conditional comment is scanned like the rest, because Outlook r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from mailer.errors import Fault
@@ -34,9 +34,14 @@ _RAW = ("style", "script")  # nothing is a tag inside of them, and no value may 
 _PLAIN = ("title", "textarea")  # nothing is a tag inside of them, but text is text
 
 
-def html_segments(document: str, cutter: Cutter) -> tuple[list[Segment], list[Fault]]:
-    """Cuts a document into constants and holes; the faults name slots that can't stand there."""
-    scanner = _Scanner(cutter)
+def html_segments(
+    document: str, cutter: Cutter, each_tag: Callable[[str], list[Segment]] = lambda tag: [tag]
+) -> tuple[list[Segment], list[Fault]]:
+    """Cuts a document into constants and holes; the faults name slots that can't stand there.
+
+    ``each_tag`` is given every tag in which no slot stands, and says what is to stand there.
+    """
+    scanner = _Scanner(cutter, each_tag)
     scanner.run(document)
     return scanner.segments, scanner.faults
 
@@ -44,6 +49,7 @@ def html_segments(document: str, cutter: Cutter) -> tuple[list[Segment], list[Fa
 @dataclass(slots=True)
 class _Scanner:
     cutter: Cutter
+    each_tag: Callable[[str], list[Segment]]
     segments: list[Segment] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     homes: int = 0
@@ -108,7 +114,7 @@ class _Scanner:
         """Takes a tag: a slot may stand in a quoted value only."""
         tag = found.group()
         if not any(isinstance(piece, Slot) for piece in self.cutter.cut(tag)):
-            self.segments.append(tag)
+            self.segments += self.each_tag(tag)
             return
         at = 0
         offset = found.start("rest") - found.start()

@@ -15,6 +15,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
+    Index,
     LargeBinary,
     UniqueConstraint,
     true,
@@ -33,7 +34,7 @@ def _one_of(column: str, words: type[CampaignState] | type[DeliveryState]) -> Ch
 def _on_sqlite(column: str, target: str) -> ForeignKeyConstraint:
     """A foreign key of the ledger's big tables, which PostgreSQL does without.
 
-    It checks each row by a query of its own, two thirds of the time of writing. Who writes rows
+    It checks each row by a query of its own, two thirds of the time of a plan. Who writes rows
     holds the campaign instead (``planning.keep_planning``), and who removes it holds it alone.
     """
     return ForeignKeyConstraint([column], [target]).ddl_if(dialect="sqlite")
@@ -85,6 +86,7 @@ class Variant(SQLModel, table=True):
     campaign_id: int = Field(foreign_key="campaign.id", index=True)
     language: str
     compiled: str  # the compiled message, as message/ dumps it
+    measured: str | None = None  # the same message with links that are measured
     web_page: str  # the whole page for /w/{key}
     corrected_page: str | None = None  # shown in its stead; what was sent stays in web_page
     title: str = Field(default="", sa_column_kwargs={"server_default": ""})
@@ -94,6 +96,37 @@ class Variant(SQLModel, table=True):
     # ↑ the four are read off the page that is shown; words are folded, for the search
     version: str = Field(default="a", sa_column_kwargs={"server_default": "a"})
     # ↑ which of two subjects: a or b
+
+
+class CampaignLink(SQLModel, table=True):
+    """A measured link of a campaign; its number stands in the links that lead to it."""
+
+    __tablename__ = "campaign_link"
+
+    campaign_id: int = Field(primary_key=True, foreign_key="campaign.id")
+    number: int = Field(primary_key=True)
+    url: str
+
+
+class LinkClick(SQLModel, table=True):
+    """One measured link that was followed. ``subscriber_id`` only of who said yes to that.
+
+    ``network`` is a keyed hash of the network's prefix: its key changes with the day and the
+    campaign, so it joins nothing beyond them.
+    """
+
+    __tablename__ = "link_click"
+    __table_args__ = (Index("ix_link_click_campaign_id_at", "campaign_id", "at"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    campaign_id: int = Field(foreign_key="campaign.id")
+    number: int
+    at: int = Field(sa_type=BigInteger)
+    subscriber_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, nullable=True, index=True)
+    )
+    network: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    verdict: str = ""  # why it is no reader's; empty: as far as is known, it is
 
 
 class Correction(SQLModel, table=True):

@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mailer.errors import Fault, InputError, SettingsError
 from mailer.message.keys import is_domain, is_selector
 from mailer.message.mailbox import HeaderError, encode_address
+from mailer.model.measuring import ClickMode, UtmWish
 from mailer.model.words import FrequencyCap, OnUnknown, RetentionRule, SignUpLimit
 from mailer.settings.sending import SECRETS_OF, RoutePlan
 
@@ -174,6 +175,15 @@ def _domain(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _domains(value: object) -> object:
+    words = _words(value)
+    return tuple(_domain(word) for word in words) if isinstance(words, tuple) else words
+
+
+def _utm(value: object) -> object:
+    return UtmWish.parse(value) if isinstance(value, str) else value
+
+
 def _selector(value: object) -> object:
     if isinstance(value, str) and not is_selector(value):
         raise ValueError("letters, digits and hyphens, such as m202611")
@@ -191,7 +201,7 @@ def _plain_address(value: object) -> object:
 
 Cap = Annotated[FrequencyCap, BeforeValidator(frequency_cap)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
-_KEPT = {"rejects": 90, "network": 365, "replies": 365, "values": 180}  # days
+_KEPT = {"rejects": 90, "clicks": 365, "network": 365, "replies": 365, "values": 180}  # days
 
 
 def retention(texts: Iterable[str]) -> dict[RetentionRule, int | None]:
@@ -307,6 +317,9 @@ class Settings(BaseSettings):
     frequency_cap: Cap | None = None
     require_approval: bool = False
     on_unknown: OnUnknown = OnUnknown.hold
+    clicks: ClickMode = ClickMode.off
+    utm: Annotated[UtmWish, BeforeValidator(_utm)] = UtmWish()
+    utm_domains: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_domains)] = ()
     window: int = Field(default=200, ge=1, le=10_000)
     retention: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_retention)] = ()
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     LargeBinary,
     Select,
+    Text,
     and_,
     case,
     cast,
@@ -31,9 +32,10 @@ from sqlalchemy import (
 )
 
 from mailer.contacts.rule import Rule
-from mailer.model.words import FrequencyCap
-from mailer.store.rule_fields import PEOPLE, Yes
-from mailer.store.rule_sql import DELIVERY, SUBSCRIPTION, SUPPRESSION, RuleSql
+from mailer.model.words import FrequencyCap, TrackingAnswer
+from mailer.store.clicks import CONSENTED
+from mailer.store.rule_fields import PEOPLE, Expression, Yes
+from mailer.store.rule_sql import DELIVERY, SUBSCRIPTION, SUPPRESSION, RuleSql, last_answer
 
 _DAY_MS = 86_400_000
 
@@ -136,9 +138,12 @@ def explain(
     return standing + [reason for (reason, _), holds in zip(why, held, strict=True) if holds]
 
 
-def everybody(selection: Selection, dialect: str, names: Sequence[str]) -> Select[Any]:
+def everybody(
+    selection: Selection, dialect: str, names: Sequence[str], *, measured: bool = False
+) -> Select[Any]:
     """Everybody on the list: id, address, domain, language, fields of ``names``, why left out."""
     rules = RuleSql(dialect, of_all=True)
+    values = rules.words.picked(names)
     fate = case(
         (_OURS.c.status != "active", _OURS.c.status),
         *((holds, literal(reason)) for reason, holds in reasons(selection, rules)),
@@ -149,7 +154,7 @@ def everybody(selection: Selection, dialect: str, names: Sequence[str]) -> Selec
         PEOPLE.c.address,
         rules.words.domain(),
         PEOPLE.c.language,
-        rules.words.picked(names),
+        _with_consent(values) if measured else values,
         fate,
     )
     on_list = _OURS.join(PEOPLE, PEOPLE.c.id == _OURS.c.subscriber_id)
@@ -158,3 +163,10 @@ def everybody(selection: Selection, dialect: str, names: Sequence[str]) -> Selec
         .select_from(rules.words.beside(on_list))
         .where(_OURS.c.list_id == selection.list_id)
     )
+
+
+def _with_consent(values: Expression) -> Expression:
+    """The values as JSON, with a mark in front for who says yes to being tracked."""
+    mark = literal(f'{{"{CONSENTED}":true', Text())
+    rest = case((values == "{}", "}"), else_=literal(",", Text()).concat(func.substr(values, 2)))
+    return case((last_answer() == TrackingAnswer.yes.value, mark.concat(rest)), else_=values)

@@ -141,11 +141,14 @@ def gathered(
     names: Sequence[str],
     lane_of: Mapping[str, str],
     draw: Draw | None = None,
+    *,
+    measured: bool = False,
 ) -> Iterator[Crowd]:
     """Everybody on the list with their fate, on a connection of its own.
 
     ``names`` are the fields that the mail reads, in any of its languages; ``lane_of`` names the
-    lane of a domain, and a domain that is not in it belongs to the lane of all others.
+    lane of a domain, and a domain that is not in it belongs to the lane of all others. ``measured``
+    notes among the values who says yes to being tracked.
     """
     with translated(db.shown), db.engine.connect() as connection:
         connection.detach()  # its settings and temporary tables must not go back to the pool
@@ -161,7 +164,7 @@ def gathered(
                     connection.exec_driver_sql(setting)
             _STAGE.create_all(connection, checkfirst=False)
             columns = ["id", "address", "domain", "language", "fields", "excluded"]
-            found = everybody(selection, db.dialect, names)
+            found = everybody(selection, db.dialect, names, measured=measured)
             connection.execute(insert(_CHOSEN).from_select(columns, found))
             lanes = [OTHER, *dict.fromkeys(lane_of.values())]
             numbers = {name: number for number, name in enumerate(lanes)}

@@ -13,6 +13,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 
 from mailer.model.people import Consent, TrackingConsent
 from mailer.model.words import TrackingAnswer
+from mailer.store import clicks
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,12 @@ def record_tracking(
     detail: str = "",
     wording_id: int | None = None,
 ) -> None:
-    """Adds a person's answer to being tracked; ``unknown`` takes back what was said before."""
+    """Adds a person's answer to being tracked; ``unknown`` takes back what was said before.
+
+    With anything but a yes their clicks become nobody's at once.
+    """
+    if answer is not TrackingAnswer.yes:
+        clicks.forget_person(connection, subscriber_id)
     connection.execute(
         insert(TrackingConsent),
         {

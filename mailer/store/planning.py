@@ -104,7 +104,7 @@ def create(db: Database, content: Content, *, now: datetime) -> tuple[int, list[
 def keep_planning(connection: Connection, campaign_id: int) -> None:
     """Keeps a campaign from being removed while rows of it are written in this transaction.
 
-    Deliveries have no foreign key to it on PostgreSQL: two thirds of writing went there.
+    Deliveries have no foreign key to it on PostgreSQL: two thirds of a plan's time went there.
     Raises StoppedError when it is gone.
     """
     share = "" if connection.dialect.name == "sqlite" else " FOR KEY SHARE"
@@ -244,7 +244,7 @@ def discard(db: Database, campaign_id: int) -> None:
                 text(f"DELETE FROM {table} WHERE campaign_id = :campaign AND position >= :first"),
                 {"campaign": campaign_id, "first": first},
             )
-        for table in ("exclusion", "campaign_picture", "variant"):
+        for table in ("exclusion", "campaign_picture", "campaign_link", "variant"):
             connection.execute(
                 text(f"DELETE FROM {table} WHERE campaign_id = :campaign"),
                 {"campaign": campaign_id},

@@ -13,6 +13,7 @@ SLICE = 5_000  # rows in one write transaction
 _AT = bindparam("moment", type_=UTCDateTime())
 _OVER = "campaign_id IN (SELECT id FROM campaign WHERE state IN ('finished', 'cancelled'))"
 _TRACED = "(ip IS NOT NULL OR user_agent IS NOT NULL) AND at < :moment"
+_SEEN = "network IS NOT NULL AND at < :ms"
 # What an undo of so old an import would need: acts since then may have left no event.
 _FORGOTTEN = "batch_id IN (SELECT id FROM batch WHERE started_at < :moment)"
 
@@ -21,12 +22,14 @@ _COUNTS: Mapping[str, str] = {
     "network": (
         f"SELECT (SELECT count(*) FROM consent WHERE {_TRACED})"
         f" + (SELECT count(*) FROM tracking_consent WHERE {_TRACED})"
+        f" + (SELECT count(*) FROM link_click WHERE {_SEEN})"
     ),
     "replies": f"SELECT count(*) FROM delivery WHERE reply <> '' AND at < :ms AND {_OVER}",
     "values": (
         "SELECT count(*) FROM snapshot s JOIN delivery d ON d.campaign_id = s.campaign_id"
         f" AND d.position = s.position WHERE d.at < :ms AND d.{_OVER}"
     ),
+    "clicks": "SELECT count(*) FROM link_click WHERE at < :ms",
     "events": (
         "SELECT (SELECT count(*) FROM event WHERE at < :moment"
         " AND kind IN ('changed', 'agreed', 'tagged', 'untagged'))"
@@ -34,10 +37,14 @@ _COUNTS: Mapping[str, str] = {
     ),
 }
 _SLICES: Mapping[str, tuple[str, ...]] = {
-    "network": tuple(
-        f"UPDATE {table} SET ip = NULL, user_agent = NULL WHERE id IN"
-        f" (SELECT id FROM {table} WHERE {_TRACED} LIMIT {SLICE})"
-        for table in ("consent", "tracking_consent")
+    "network": (
+        *(
+            f"UPDATE {table} SET ip = NULL, user_agent = NULL WHERE id IN"
+            f" (SELECT id FROM {table} WHERE {_TRACED} LIMIT {SLICE})"
+            for table in ("consent", "tracking_consent")
+        ),
+        "UPDATE link_click SET network = NULL WHERE id IN"
+        f" (SELECT id FROM link_click WHERE {_SEEN} LIMIT {SLICE})",
     ),
     "replies": (
         "UPDATE delivery SET reply = '' WHERE (campaign_id, position) IN (SELECT campaign_id,"
@@ -47,6 +54,10 @@ _SLICES: Mapping[str, tuple[str, ...]] = {
         "DELETE FROM snapshot WHERE (campaign_id, position) IN (SELECT s.campaign_id, s.position"
         " FROM snapshot s JOIN delivery d ON d.campaign_id = s.campaign_id"
         f" AND d.position = s.position WHERE d.at < :ms AND d.{_OVER} LIMIT {SLICE})",
+    ),
+    "clicks": (
+        "DELETE FROM link_click WHERE id IN"
+        f" (SELECT id FROM link_click WHERE at < :ms LIMIT {SLICE})",
     ),
     "events": (  # the records first: an undo must not take an act for none
         "DELETE FROM batch_change WHERE (batch_id, subscriber_id) IN (SELECT batch_id,"
@@ -90,6 +101,5 @@ def _bound(statement: str) -> Any:
 
 
 def _values(statement: str, moment: datetime) -> dict[str, Any]:
-    if ":moment" in statement:
-        return {"moment": moment}
-    return {"ms": round(moment.timestamp() * 1000)}
+    known = {"moment": moment, "ms": round(moment.timestamp() * 1000)}
+    return {name: value for name, value in known.items() if f":{name}" in statement}

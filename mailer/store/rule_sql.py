@@ -46,6 +46,7 @@ from mailer.contacts.rule import (
     Within,
     fold,
 )
+from mailer.contacts.rule_subjects import CLICKED
 from mailer.model.words import TrackingAnswer
 from mailer.store.rule_fields import (
     PEOPLE,
@@ -70,6 +71,12 @@ DELIVERY = table(
     column("subscriber_id", BigInteger),
     column("state", String),
     column("at", BigInteger),
+)
+CLICK = table(
+    "link_click",
+    column("campaign_id", BigInteger),
+    column("subscriber_id", BigInteger),
+    column("verdict", String),
 )
 CONSENT = table(
     "consent",
@@ -135,7 +142,7 @@ class RuleSql:
         if source in plain:
             return plain[source]
         if source is Source.tracking:
-            return _tracking()
+            return last_answer()
         return _on_list(subject) if source is Source.list else _consented(subject, aspect)
 
     def _clause(self, clause: Clause) -> Yes:
@@ -159,7 +166,7 @@ class RuleSql:
             case Kind.status:
                 return _ordered(_on_list(subject), sign, values)
             case Kind.answer:
-                return _ordered(_tracking(), sign, values)
+                return _ordered(last_answer(), sign, values)
 
     def _words_of(self, subject: Subject) -> Expression:
         match subject.source:
@@ -272,6 +279,13 @@ def _holds(subject: Subject) -> Yes:
         case Source.consent:
             given = exists().where(CONSENT.c.subscriber_id == _ME)
             return given if subject.id is None else given.where(CONSENT.c.list_id == subject.id)
+        case _ if subject.aspect == CLICKED:
+            row = exists().where(
+                CLICK.c.campaign_id == subject.id,
+                CLICK.c.subscriber_id == _ME,
+                CLICK.c.verdict == "",
+            )
+            return and_(row, last_answer() == TrackingAnswer.yes.value)
         case _:
             row = exists().where(
                 DELIVERY.c.campaign_id == subject.id, DELIVERY.c.subscriber_id == _ME
@@ -303,7 +317,7 @@ def _consented(subject: Subject, aspect: str) -> Expression:
     )
 
 
-def _tracking() -> Expression:
+def last_answer() -> Expression:
     """The last answer about being tracked."""
     last = (
         select(TRACKING.c.answer)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 from mailer.compose.languages import Offered, choose
 from mailer.errors import InputError
 from mailer.message.compiled import CompiledMessage
+from mailer.model.measuring import ClickMode
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
 from mailer.store import campaigns, missing, runs, splits
@@ -118,6 +119,8 @@ def _freeze(
         site_url=campaign.frozen["site_url"],
         behind=behind,
         joining=missing.Extension(db.dialect, campaign.id, behind, clock.now()).joining,
+        measured=[CompiledMessage.load(row.measured or row.compiled) for row in variants],
+        by_person=campaign.frozen.get("clicks") == ClickMode.people,
     )
 
 

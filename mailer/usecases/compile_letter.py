@@ -5,17 +5,23 @@ Plan, preview and render all make their letters here, so that none of them shows
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mailer.compose.compose import Composed
 from mailer.compose.languages import Offered
+from mailer.compose.links import SHARE_PAGES
 from mailer.errors import InputError
+from mailer.message.click_links import sign_target
 from mailer.message.compiled import CompiledMessage, Letterhead, compile_message
 from mailer.message.headers import feedback_words
 from mailer.message.keys import aligned
+from mailer.message.links import KeyRing
 from mailer.message.mailbox import HeaderError, Mailbox, encode_domain, parse_mailbox
+from mailer.message.retarget import Clicks, Retarget
+from mailer.message.utm import Utm
+from mailer.model.measuring import ClickMode, UtmWish
 from mailer.model.words import FieldKind
 from mailer.smtp.providers import lane_names
 from mailer.usecases.compose_issue import IssueFolder, web_address
@@ -31,6 +37,31 @@ class SendingPolicy:
     signing: Signing | None = None
     cfbl_address: str = ""  # complaints come here (RFC 9477)
     lane_of: Mapping[str, str] = field(default_factory=lambda: lane_names({}))  # by domain
+    clicks: ClickMode = ClickMode.off
+    utm: UtmWish = field(default_factory=UtmWish)
+    utm_domains: Sequence[str] = ()  # the owner's; none: the domain of From
+
+    def clicks_of(self, composed: Composed) -> ClickMode:
+        """What is measured of an issue: as it says itself, else as the workspace does."""
+        return composed.front.clicks or self.clicks
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """How the links of a campaign are signed; ``numbers`` collects them, over all languages."""
+
+    keys: KeyRing
+    key_id: int
+    campaign: int
+    mode: ClickMode
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def clicks(self) -> Clicks:
+        def sign(number: int, target: str) -> str:
+            return sign_target(self.keys, self.campaign, number, target, key_id=self.key_id)
+
+        return Clicks(sign, self.mode is ClickMode.people, self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +92,13 @@ def compile_letter(
     fields: Mapping[str, FieldKind],
     blank_ok: bool,
     sending: SendingPolicy,
+    measuring: Measuring | None = None,
 ) -> Letter:
     """One language as it goes to a list. Raises InputError when it can't be compiled.
 
     ``web_home`` is the web version's address without a language. ``blank_ok`` prints a field
-    without a default as nothing where somebody has none.
+    without a default as nothing where somebody has none. ``measuring`` leads links through the
+    site; without it they lead where they say.
     """
     sender, reply_to = _mailboxes(composed)
     domain = encode_domain(sender.address.rpartition("@")[2])
@@ -85,8 +118,30 @@ def compile_letter(
         ),
         fields=fields,
         blank_ok=blank_ok,
+        retarget=Retarget(
+            sending.site_url,
+            _utm(composed, issue, mailing_list, domain, sending),
+            measuring.clicks if measuring is not None else None,
+            SHARE_PAGES,
+        ),
     )
     return Letter(composed.offered, _subject(composed), sender, domain, compiled)
+
+
+def _utm(
+    composed: Composed,
+    issue: IssueFolder,
+    mailing_list: Addressed,
+    domain: str,
+    sending: SendingPolicy,
+) -> Utm:
+    """The issue's parameters over the workspace's, over what is plain from the campaign."""
+    wish = composed.front.utm or sending.utm
+    if not wish.on:
+        return Utm()
+    plain = {"source": mailing_list.slug, "medium": "email", "campaign": issue.name}
+    values = {**plain, **sending.utm.values, **wish.values}
+    return Utm(values, tuple(sending.utm_domains) or (domain,))
 
 
 def _complaints(sending: SendingPolicy, domain: str) -> str:

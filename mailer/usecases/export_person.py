@@ -11,7 +11,8 @@ from mailer.contacts.address import parse_address
 from mailer.contacts.mention import mentions
 from mailer.model.words import Frequency, TrackingAnswer
 from mailer.ports import Clock, Leftovers
-from mailer.store import address_changes, evidence, people, tags
+from mailer.store import address_changes, clicks, evidence, people, tags
+from mailer.store.clicks import OwnClick
 from mailer.store.database import Database
 from mailer.store.evidence import Block, Letter, TrackingRecord
 from mailer.usecases.show_consents import ListConsents, consents_by_list
@@ -35,6 +36,7 @@ class HeldData:
     tracking_records: Sequence[TrackingRecord]
     suppressions: Sequence[Block]
     mails: Sequence[Letter]
+    clicks: Sequence[OwnClick]  # measured links that they followed
     history: Sequence[Happening]
     rejected_rows_in: Sequence[str]  # files of rows that imports refused
 
@@ -57,6 +59,7 @@ def export_person(address: str, *, db: Database, clock: Clock, leftovers: Leftov
             tracking_records=evidence.tracking(connection, person.id),
             suppressions=evidence.blocks(connection, person.suppression_hash),
             mails=evidence.letters(connection, person.id),
+            clicks=clicks.own(connection, person.id),
             history=happenings(connection, person.id, person.suppression_hash),
             rejected_rows_in=leftovers.mentioning(mentions(parse_address(person.address))),
         )

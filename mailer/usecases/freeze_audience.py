@@ -10,8 +10,10 @@ from typing import Any
 
 from mailer.contacts.masking import mask_address
 from mailer.errors import InputError
+from mailer.message.click_links import MARK
 from mailer.message.compiled import CompiledMessage
 from mailer.message.longest import longest_reader
+from mailer.message.retarget import MARK_NAME
 from mailer.message.values import MergeError
 from mailer.model.words import Slot
 from mailer.store.audience import Selection
@@ -20,6 +22,7 @@ from mailer.store.database import Database
 
 _EXAMPLES = 3  # people named, masked, in a fault about a missing value
 _LONGEST = 8  # readers a variant who are measured: those with the longest values
+_MARKED = {MARK_NAME: "A" * MARK}  # behind each link of a letter that is measured by person
 _REMEMBERED = 200_000  # combinations of values that were found good
 
 
@@ -59,6 +62,8 @@ def freeze_audience(
     draw: Draw | None = None,
     behind: int = 0,
     joining: Callable[[Sequence[tuple[str, int]]], Joining] | None = None,
+    measured: Sequence[CompiledMessage] = (),
+    by_person: bool = False,
 ) -> Frozen:
     """Writes the audience of a campaign that is being planned.
 
@@ -71,14 +76,15 @@ def freeze_audience(
 
     ``variants`` are rows' ids, ``letters`` what they hold; ``choose`` says which of them a language
     gets; ``lane_of`` names the lane of a domain. Of a campaign that is there already, ``behind`` is
-    its last position, and ``joining`` makes of the lanes what each slice does beside.
+    its last position, and ``joining`` makes of the lanes what each slice does beside. ``measured``
+    are the letters with measured links, ``by_person`` says that only who agreed gets them.
     Raises InputError when somebody lacks a value that the mail needs.
     """
     names = sorted({name for letter in letters for name in letter.names})
     languages = len(variants) // 2 if draw is not None else len(variants)
-    with gathered(db, selection, names, lane_of, draw) as crowd:
+    with gathered(db, selection, names, lane_of, draw, measured=by_person) as crowd:
         variant_of = {language: choose(language) for language in crowd.languages}
-        gaps, sizes = _Gaps(letters), _Sizes(letters)
+        gaps, sizes = _Gaps(letters), _Sizes(measured or letters)
         for values in crowd.values():
             number = variant_of[values.language]
             gaps.look(number, values)
@@ -129,7 +135,7 @@ class _Sizes:
         for letter, kept in zip(self._letters, self._kept, strict=True):
             measured = [
                 Longest(
-                    len(letter.parts(json.loads(fields), person).html.encode()),
+                    len(letter.parts({**json.loads(fields), **_MARKED}, person).html.encode()),
                     mask_address(example),
                 )
                 for _, fields, example in kept

@@ -14,12 +14,19 @@ from mailer.compose.rules.size import CLIPPED_AT, CLOSE_TO_CLIPPED
 from mailer.contacts.rule_time import Calendar
 from mailer.errors import Fault, InputError
 from mailer.message.links import KeyRing
+from mailer.model.measuring import ClickMode
 from mailer.model.words import OnUnknown, Rendition
 from mailer.ports import Clock, Folder
 from mailer.store import people, planning, runs
 from mailer.store.database import Database
 from mailer.usecases.check_issue import CheckReport, check_issue
-from mailer.usecases.compile_letter import Addressed, Letter, SendingPolicy, compile_letter
+from mailer.usecases.compile_letter import (
+    Addressed,
+    Letter,
+    Measuring,
+    SendingPolicy,
+    compile_letter,
+)
 from mailer.usecases.compose_issue import (
     IssueFolder,
     content_hash,
@@ -27,6 +34,7 @@ from mailer.usecases.compose_issue import (
     sources,
 )
 from mailer.usecases.freeze_audience import Frozen, freeze_audience
+from mailer.usecases.measure_letters import measure_letters
 from mailer.usecases.select_audience import Wishes, select_audience
 from mailer.usecases.send_campaign import Schedule
 from mailer.usecases.split_audience import Split, require_seconds, unsplit
@@ -48,6 +56,8 @@ class PlanReport:
     warnings: Sequence[Fault]
     split: dict[str, Any] | None = None  # a test between two subjects
     doubts: Sequence[str] = ()  # what in a segment's rule is probably not meant
+    clicks: ClickMode = ClickMode.off
+    measured_links: int = 0
 
 
 def plan_campaign(
@@ -59,6 +69,7 @@ def plan_campaign(
     on_unknown: OnUnknown = OnUnknown.hold,
     in_archive: bool = True,
     split: Split | None = None,
+    clicks: ClickMode | None = None,
     db: Database,
     layouts: Callable[[str], Folder],
     brand: Brand,
@@ -72,12 +83,14 @@ def plan_campaign(
 
     1. Settle what dead sends of this issue left; check the issue, refuse one with errors.
     2. Compile it in each of its languages: everything constant is encoded now.
-    3. Write one delivery for each person who is to get it, in their language; whoever of the list
+    3. If its links are measured, compile it once more with links that lead through the site.
+    4. Write one delivery for each person who is to get it, in their language; whoever of the list
        is not is counted with the reason (``freeze_audience``).
-    4. Make it visible, all at once.
+    5. Make it visible, all at once.
 
     ``folder`` is where flight recorders lie. ``in_archive``: unless the issue itself says
-    ``archive: no``, everybody may read it there once it is sent, if its list is public.
+    ``archive: no``, everybody may read it there once it is sent, if its list is public. ``clicks``
+    is what is measured, whatever issue and settings say.
 
     Raises InputError when the issue has errors, or somebody lacks a value it needs;
     NotFoundError for an unknown list, segment or campaign. Nothing is left behind then.
@@ -112,6 +125,7 @@ def plan_campaign(
         for each in composed
     ]
     languages = len(report.variants)
+    mode = clicks or sending.clicks_of(report.variants[0])
     files = file_hashes(
         issue,
         layouts=layouts,
@@ -131,6 +145,7 @@ def plan_campaign(
             "on_unknown": on_unknown,
             "selection": selected.frozen,
             "key_id": keys.key_id,
+            "clicks": mode,
             "from": str(sender),
             "site_url": sending.site_url,
             "return_path": sending.return_path or sender.address,
@@ -158,6 +173,19 @@ def plan_campaign(
     )
     campaign_id, variants = planning.create(db, content, now=clock.now())
     try:
+        measuring = Measuring(keys, keys.key_id, campaign_id, mode)
+        measured = measure_letters(
+            variants,
+            composed,
+            measuring,
+            issue=issue,
+            mailing_list=Addressed(mailing_list.title, mailing_list.slug),
+            web_home=web_url,
+            fields=fields,
+            blank_ok=blank_ok,
+            sending=sending,
+            db=db,
+        )
         offered = [each.offered for each in letters[:languages]]
         frozen = freeze_audience(
             campaign_id,
@@ -169,6 +197,8 @@ def plan_campaign(
             lane_of=sending.lane_of,
             site_url=sending.site_url,
             draw=split.draw(content.frozen) if split is not None else None,
+            measured=measured,
+            by_person=mode is ClickMode.people,
         )
         clipped = list(_clipped(frozen, report))
         slug = planning.publish(
@@ -195,6 +225,8 @@ def plan_campaign(
         [*report.warnings, *clipped, *_unaligned(sending, letters)],
         split.told(frozen, letters[0].subject, letters[languages].subject) if split else None,
         [*selected.doubts, *(split.doubts(frozen, report) if split else unsplit(report))],
+        mode,
+        len(measuring.numbers),
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailer.errors import NotFoundError
-from mailer.message.compiled import CompiledMessage
 from mailer.message.links import KeyRing
 from mailer.model.words import DeliveryState
 from mailer.ports import Clock
@@ -62,7 +61,7 @@ def preview_recipient(
         )
     signer = signing.thaw(campaign.frozen.get("dkim")) if signing else None
     variant = variants[row.variant_id]
-    letters = Letters(campaign, {variant.id: CompiledMessage.load(variant.compiled)}, keys, signer)
+    letters = Letters.load(campaign, [variant], keys, signer)
     first_at = row.first_at or milliseconds(clock.now())
     state = DeliveryState(row.state)
     message = letters.render(

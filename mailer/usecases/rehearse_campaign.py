@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Row
 
 from mailer.contacts.masking import mask_address
-from mailer.message.compiled import CompiledMessage
 from mailer.message.links import KeyRing
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
@@ -148,8 +147,7 @@ def rehearse_campaign(
         require_sendable(campaign, keys)
         signer = signing.thaw(campaign.frozen.get("dkim")) if signing else None
         variants = campaigns.variants(connection, campaign.id)
-        compiled = {row.id: CompiledMessage.load(row.compiled) for row in variants}
-        letters = Letters(campaign, compiled, keys, signer)
+        letters = Letters.load(campaign, variants, keys, signer)
         tally = _Tally({row.id: row.language for row in variants})
         total = runs.left_to_try(connection, campaign.id)
         rows = _mailable(

@@ -16,12 +16,18 @@ from mailer.message.compiled import CompiledMessage, PersonHeaders
 from mailer.message.headers import format_date
 from mailer.message.links import KeyRing, Purpose, Tokens
 from mailer.message.longest import longest_reader, longest_values
+from mailer.model.measuring import ClickMode
 from mailer.model.words import FieldKind, Picture, SiteFile
 from mailer.ports import Clock, Folder
 from mailer.store import people
 from mailer.store.database import Database
 from mailer.usecases.check_issue import check_issue
-from mailer.usecases.compile_letter import Addressed, SendingPolicy, compile_letter
+from mailer.usecases.compile_letter import (
+    Addressed,
+    Measuring,
+    SendingPolicy,
+    compile_letter,
+)
 from mailer.usecases.compose_issue import IssueFolder, variant_for
 
 INVENTED = "reader@example.org"
@@ -153,6 +159,7 @@ def render_variant(
         # An invented reader has no field at all: what has no default is left blank for them.
         blank_ok=reader.invented,
         sending=sending,
+        measuring=_totals(composed, keys, sending),
     )
     compiled = letter.compiled
     values, headers = _person(reader, compiled, letter.domain, keys, sending.site_url, now)
@@ -178,6 +185,13 @@ def render_variant(
         composed.rendition.served,
         sending.site_url,
     )
+
+
+def _totals(composed: Composed, keys: KeyRing | None, sending: SendingPolicy) -> Measuring | None:
+    """Links as a campaign would have them; by person nobody is measured who is not on its list."""
+    if keys is None or sending.clicks_of(composed) is not ClickMode.totals:
+        return None
+    return Measuring(keys, keys.key_id, UNPLANNED, ClickMode.totals)
 
 
 def _person(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Row
@@ -19,11 +20,14 @@ from mailer.message.dkim import Signer
 from mailer.message.headers import format_date
 from mailer.message.links import KeyRing, LinkError, Purpose, Tokens
 from mailer.message.replies import classify
+from mailer.message.retarget import MARK_NAME
+from mailer.model.measuring import ClickMode
 from mailer.model.words import CampaignState, Counts, DeliveryState, OnUnknown, Reply, Stage
 from mailer.ports import Clock, Transport
 from mailer.smtp.pace import Pace
 from mailer.store import campaigns, runs
 from mailer.store.claims import Claimed, Ledger
+from mailer.store.clicks import CONSENTED
 from mailer.store.database import Database
 from mailer.store.lanes import lanes_of
 from mailer.store.ledger import counts
@@ -101,15 +105,12 @@ async def send_campaign(
         campaign = campaigns.find(connection, name)
         require_sendable(campaign, keys)
         signer = signing.thaw(campaign.frozen.get("dkim")) if signing else None
-        compiled = {
-            row.id: CompiledMessage.load(row.compiled)
-            for row in campaigns.variants(connection, campaign.id)
-        }
+        variants = campaigns.variants(connection, campaign.id)
         if campaign.spread_until is not None:
             left = runs.left_to_try(connection, campaign.id)
             pace = pace.spread(left, clock.now(), campaign.spread_until)
     schedule = Schedule(retry_after, clock)
-    letters = Letters(campaign, compiled, keys, signer)
+    letters = Letters.load(campaign, variants, keys, signer)
     ahead = RenderAhead(letters, pace.signing_threads) if signer else None
     choose_by_rule(campaign, db=db, clock=clock)
     runs.recover_issue(db, campaign.issue, folder=folder, now=clock.now(), judge=schedule.judge)
@@ -277,9 +278,11 @@ class Letters:
         compiled: dict[int, CompiledMessage],
         keys: KeyRing,
         signer: Signer | None = None,
+        measured: Mapping[int, CompiledMessage] = MappingProxyType({}),
     ) -> None:
         frozen = campaign.frozen
         self._compiled = compiled
+        self._measured = measured  # of those who agreed; empty unless people are measured
         # A rotated key would give a retry other bytes.
         self._tokens = Tokens(keys, campaign.id, frozen["key_id"])
         self._site: str = frozen["site_url"]
@@ -293,6 +296,21 @@ class Letters:
                 variant: signer.expecting(each.shared_body) for variant, each in compiled.items()
             }
 
+    @classmethod
+    def load(
+        cls,
+        campaign: Row[Any],
+        variants: Sequence[Row[Any]],
+        keys: KeyRing,
+        signer: Signer | None = None,
+    ) -> Letters:
+        """Reads what the plan froze. Where totals are measured, everybody gets those links."""
+        measured = {row.id: CompiledMessage.load(row.measured) for row in variants if row.measured}
+        compiled = {row.id: CompiledMessage.load(row.compiled) for row in variants}
+        if campaign.frozen.get("clicks") == ClickMode.people:
+            return cls(campaign, compiled, keys, signer, measured)
+        return cls(campaign, compiled | measured, keys, signer)
+
     def render(self, row: Claimed) -> bytes:
         """The whole message, signed if it is to be: the same bytes at each attempt."""
         return self.make(row).message
@@ -305,8 +323,13 @@ class Letters:
         """
         person, site = row.subscriber_id, self._site
         leave, prefer, name = self._tokens.of(person)
-        message = self._compiled[row.variant_id].merge(
-            {} if row.fields == "{}" else json.loads(row.fields),
+        values = {} if row.fields == "{}" else json.loads(row.fields)
+        compiled = self._compiled[row.variant_id]
+        if self._measured and values.pop(CONSENTED, False):
+            compiled = self._measured[row.variant_id]
+            values[MARK_NAME] = self._tokens.mark(person)
+        message = compiled.merge(
+            values,
             PersonHeaders(
                 to=row.address,
                 message_id=f"{name}@{self._domain}",

@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 
 from mailer.errors import MailerError
 from mailer.web import forms
+from mailer.web.clicks import ClickLog
 from mailer.web.headers import Headers
 from mailer.web.public import PublicPages
 from mailer.web.readers import ReaderPages
@@ -29,6 +30,7 @@ _SHAPES = {
     "c": "/c/{token}",
     "healthz": "/healthz",
     "i": "/i/{name}",
+    "l": "/l/{token}",
     "p": "/p/{token}",
     "probe": "/probe/{token}",
     "s": "/s/{list}",
@@ -53,7 +55,9 @@ class Front:
         log: FilteringBoundLogger,
         *,
         prefix: str,
+        clicks: ClickLog,
     ) -> None:
+        self.clicks = clicks  # what was followed and is not counted yet
         self._app = app
         self._public = public
         self._readers = readers

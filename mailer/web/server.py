@@ -96,23 +96,19 @@ class _Child:
                 app = make_site(mailer, log=log)
                 server = _server(app, trusted=mailer.settings.trusted_proxies, place=self.place)
                 watch = threading.Thread(
-                    target=_keep_in_touch,
-                    args=(server, tell, parent_alive, lambda: _carry_out(mailer, log)),
-                    daemon=True,
+                    target=_keep_in_touch, args=(server, tell, parent_alive), daemon=True
                 )
                 watch.start()
                 with posting(mailer, log):
                     server.run(sockets=[self.listener])
+                app.clicks.flush()
         except MailerError as error:
             make_log().error("not_started", error=type(error).__name__, message=str(error))
             raise SystemExit(error.exit_status) from None
 
 
 def _keep_in_touch(
-    server: uvicorn.Server,
-    tell: Callable[[Any], None],
-    parent_alive: Callable[[], bool],
-    now_and_then: Callable[[], None],
+    server: uvicorn.Server, tell: Callable[[Any], None], parent_alive: Callable[[], bool]
 ) -> None:
     """Tells the parent that connections are taken; ends with the parent, however that ends."""
     told = False
@@ -120,20 +116,8 @@ def _keep_in_touch(
         if server.started and not told:
             told = True
             tell({})
-        if told:
-            now_and_then()
-        time.sleep(1 if told else 0.05)
+        time.sleep(0.05 if not told else 1)
     server.should_exit = True
-
-
-def _carry_out(mailer: Mailer, log: FilteringBoundLogger) -> None:
-    """Takes off who asked for it while the database was away, as soon as it is back."""
-    try:
-        count = mailer.carry_out_departures()
-    except MailerError:
-        return  # still away: the next second asks again
-    if count:
-        log.info("departures", carried_out=count)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from mailer.errors import InputError
 from mailer.usecases.show_look import Look
 from mailer.web.address_change import AddressPages
 from mailer.web.archive import ArchivePages
+from mailer.web.clicks import ClickPages
 from mailer.web.front import Front
 from mailer.web.headers import Headers
 from mailer.web.log import make_log
@@ -44,6 +45,7 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Fro
         look=_look(mailer, log),
     )
     everybody, readers = PublicPages(mailer, pages, headers), ReaderPages(mailer, pages)
+    clicks = ClickPages(mailer, log)
     # Every group of pages. A proxy may take the path of the public address off, or pass it on.
     faces = (
         SignUpPages(mailer, pages, readers),
@@ -53,6 +55,7 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Fro
         PreferencePages(mailer, pages),
         OwnDataPages(mailer, pages),
         AddressPages(mailer, pages),
+        clicks,
     )
     prefixes = ("", public.path) if public.path else ("",)
     trouble = Trouble(pages, log, headers)
@@ -61,7 +64,9 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Fro
         exception_handlers=trouble.handlers(),
     )
     site.router.redirect_slashes = False  # it would redirect to whatever the Host header says
-    return Front(site, everybody, readers, trouble, headers, log, prefix=public.path)
+    return Front(
+        site, everybody, readers, trouble, headers, log, prefix=public.path, clicks=clicks.log
+    )
 
 
 def _look(mailer: Mailer, log: FilteringBoundLogger) -> Look | None:

@@ -18,21 +18,20 @@ from mailer.adapters.link_follower import WebLinkFollower
 from mailer.adapters.officer import login_name
 from mailer.adapters.rejects_file import RejectsFile
 from mailer.adapters.web_fetcher import WebFetcher
-from mailer.adapters.word_lists import disposable_domains
+from mailer.adapters.word_lists import click_rules, disposable_domains
 from mailer.adapters.workspace import FirstFiles, Shelf, layout_folder
 from mailer.compose.reading import Brand
 from mailer.contacts.rule_time import Calendar
 from mailer.errors import SettingsError
+from mailer.message.click_rules import ClickRules, Networks
 from mailer.message.links import KeyRing, parse_secret
 from mailer.message.seals import Seals
 from mailer.ports import DomainCheck, Fetcher, Folder, LinkFollower
 from mailer.settings import load_settings, sign_up_limits
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
-from mailer.store.letterbox import Letterbox
 from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
 from mailer.usecases.deliver_service_mail import Postbox
-from mailer.usecases.keep_departures import carry_out_departures
 from mailer.usecases.post_service_mail import PostOffice, new_message_id
 from mailer.usecases.show_look import Look, show_look
 from mailer.usecases.sign_up import SignUpRules
@@ -136,22 +135,6 @@ class Mailer(Sending):
         """Where flight recorders lie."""
         return self.workspace / "data" / "runs"
 
-    @property
-    def letterbox(self) -> Letterbox:
-        """Where wishes to leave wait while the database is away."""
-        return Letterbox(self.workspace / "data" / "letterbox")
-
-    @property
-    def kept_pages(self) -> Path:
-        """Where the site keeps web versions for when the database is away."""
-        return self.workspace / "data" / "kept-pages"
-
-    def carry_out_departures(self) -> int:
-        """Takes off who asked for it while the database was away; returns how many."""
-        return carry_out_departures(
-            letterbox=self.letterbox, db=self.db, keys=self.keys, clock=self.clock
-        )
-
     def rejects_file(self, source: str) -> RejectsFile:
         """Where the rows go that an import of this file refuses."""
         stem = Path(source).stem if source != "-" else "standard-input"
@@ -167,6 +150,19 @@ class Mailer(Sending):
     def disposable_domains(self) -> frozenset[str]:
         """Domains whose mailboxes last for minutes."""
         return disposable_domains()
+
+    @property
+    def click_rules(self) -> ClickRules:
+        """What is taken for a machine's click."""
+        return click_rules()
+
+    @cached_property
+    def networks(self) -> Networks:
+        """Makes a keyed hash of the network that a click came from. Raises SettingsError."""
+        secret = self.settings.secret_key
+        if secret is None:
+            raise SettingsError("MAILER_SECRET_KEY is not set.", hint="`mailer init` writes one.")
+        return Networks(parse_secret(secret.get_secret_value()))
 
     @property
     def mail_servers(self) -> DomainCheck:
@@ -230,6 +226,7 @@ class Mailer(Sending):
             site_url=settings.site_url,
             sender=settings.mail_from or "",
             reply_to=settings.reply_to or "",
+            clicks=settings.clicks,
         )
 
     @property

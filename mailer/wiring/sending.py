@@ -44,6 +44,9 @@ class Sending:
             signing=self.signing,
             cfbl_address=settings.cfbl_address or "",
             lane_of=lane_names({n: lane.domains for n, lane in self.plan.lanes.items()}),
+            clicks=settings.clicks,
+            utm=settings.utm,
+            utm_domains=settings.utm_domains,
         )
 
     @property

@@ -101,6 +101,10 @@ CASES: dict[str, tuple[Sample, Sample]] = {
         linked("https://evil.example/login", "www.bank.example"),
         linked("https://www.bank.example/login", "bank.example"),
     ),
+    "link-unmeasured": (
+        Sample(front={"clicks": "totals"}, body="[Yours](https://example.org/?c={{ city }})"),
+        Sample(front={"clicks": "totals"}, body=LINK),
+    ),
     "third-party": (
         Sample(add='<img src="https://elsewhere.example/a.png" alt="A boat" width="9">'),
         Sample(add='<img src="https://news.example.org/a.png" alt="A boat" width="9">'),

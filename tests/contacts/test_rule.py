@@ -147,7 +147,6 @@ def _values(rule: Rule) -> object:
         ('list("news").size', "A list has no “size”."),
         ("tag(gold)", 'Write tag("name").'),
         ('campaign("sprng").accepted', "There is no campaign “sprng”. Did you mean “spring”?"),
-        ('campaign("spring").clicked', "clicks are not recorded in this version"),
         ('campaign("spring").accepted and not opened', "opens are not recorded"),
         ("accepted", 'Of which campaign? Write campaign("spring").accepted.'),
         ("suppressed is empty", "is yes or no, never empty"),

@@ -14,7 +14,7 @@ from mailer.adapters.leftovers import Leftovers
 from mailer.errors import InputError
 from mailer.model.words import RetentionRule, SubscriptionStatus
 from mailer.settings import retention
-from mailer.store import evidence, people
+from mailer.store import clicks, evidence, people
 from mailer.store.database import Database
 from mailer.usecases.add_list import add_list
 from mailer.usecases.add_subscriber import add_subscriber
@@ -47,7 +47,10 @@ def test_each_rule_by_its_age(db: Database, clock: FakeClock, tmp_path: Path) ->
         evidence.record_consent(
             connection, anna, 1, source="form", detail="f", at=clock.now(), ip="203.0.113.7"
         )
-    plan_for(db, {anna: "anna@x.org"}, 1)
+    campaign = plan_for(db, {anna: "anna@x.org"}, 1)
+    click = clicks.Row(campaign, 1, round(clock.now().timestamp() * 1000), anna, b"hashed")
+    with db.write() as connection:
+        clicks.add(connection, [click])
     with db.write() as connection:
         connection.execute(text("UPDATE campaign SET state = 'finished'"))
         connection.execute(
@@ -75,9 +78,10 @@ def test_each_rule_by_its_age(db: Database, clock: FakeClock, tmp_path: Path) ->
     assert young.total == 0
     assert counted == {
         "rejects": 1,
-        "network": 1,
+        "network": 2,
         "replies": 1,
         "values": 1,
+        "clicks": 1,
         "events": 1,
         "pending": 1,
         "left": 1,
@@ -95,6 +99,7 @@ def test_each_rule_by_its_age(db: Database, clock: FakeClock, tmp_path: Path) ->
     after = dump(db)
     assert len(after["consent"]) == len(before["consent"]) - 2  # Ben's and Carl's
     assert "203.0.113.7" not in str(after)
+    assert after["link_click"] == []
 
 
 def test_an_undo_does_not_forget_an_act_whose_event_went(

@@ -11,9 +11,11 @@ from urllib.parse import SplitResult, urlsplit
 import idna
 from lxml import etree
 
+from mailer.compose.compose import BUILT_IN
 from mailer.compose.links import trouble_with
 from mailer.compose.rules.registry import Family, Found, Severity, rule
 from mailer.compose.rules.view import View
+from mailer.model.measuring import ClickMode
 
 LINKS, ERROR, WARNING = Family.links, Severity.error, Severity.warning
 _SHORTENERS = frozenset(
@@ -197,6 +199,26 @@ def link_mismatch(view: View) -> Iterator[Found]:
             continue
         if named and there and not _akin(named, there):
             yield _mismatch(view, label, named, there, href)
+
+
+@rule(
+    "link-unmeasured",
+    LINKS,
+    WARNING,
+    "A link that differs per person would need a signature for each of them, so it stays direct.",
+)
+def link_unmeasured(view: View) -> Iterator[Found]:
+    composed = view.composed
+    if (composed.front.clicks or composed.brand.clicks) is ClickMode.off:
+        return
+    for href in dict.fromkeys(href for _, href, _ in view.links):
+        own = [each for each in view.slots(href) if each.source.strip() not in BUILT_IN]
+        if own and not href.lower().startswith(("mailto:", "tel:")):
+            yield Found(
+                f"Clicks on {view.shown(href)[:80]} are not measured: it holds personal text.",
+                own[0].line,
+                "Put the personal text beside the link, if its clicks are to count.",
+            )
 
 
 @rule(

@@ -1,0 +1,51 @@
+"""The words about measuring: what is counted of a campaign's links, and what marks them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ClickMode(StrEnum):
+    """What is measured of the links of a campaign."""
+
+    off = "off"  # nothing: links lead where they say
+    totals = "totals"  # how often each link was followed, by nobody in particular
+    people = "people"  # by whom, of those who said yes to being tracked; nothing of the others
+
+
+UTM_NAMES = ("source", "medium", "campaign", "content", "term")
+
+
+@dataclass(frozen=True, slots=True)
+class UtmWish:
+    """Whether links to the owner's domains get UTM parameters, and what is known of them."""
+
+    on: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> UtmWish:
+        """Reads ``yes``, ``no``, or pairs such as ``source=harbour, campaign=spring``.
+
+        Raises ValueError, whose text says what is accepted.
+        """
+        text = text.strip()
+        if text in ("yes", "no"):
+            return cls(text == "yes")
+        pairs = [each.partition("=") for each in text.split(",")]
+        found = {name.strip().lower(): words.strip() for name, _, words in pairs}
+        if not all(name in UTM_NAMES and words for name, words in found.items()):
+            raise ValueError(f"yes, no, or pairs such as source=harbour, of {', '.join(UTM_NAMES)}")
+        return cls(True, found)
+
+
+class ClickVerdict(StrEnum):
+    """Why a click is taken for a machine's."""
+
+    agent = "agent"  # the program names itself, or names nothing at all
+    network = "network"  # it came from a range that a scanner's owner publishes
+    early = "early"  # before the mail could have been read
+    burst = "burst"  # several links of one mail within seconds
+    crowd = "crowd"  # the mails of many readers, from one network at one time

@@ -1,0 +1,233 @@
+"""Keeps the measured links of campaigns and who followed them, and counts.
+
+A row of ``link_click`` changes nothing but itself: no person, subscription or delivery is written
+here. Each row has a verdict: why it is no reader's, or nothing. What needs other rows to be judged
+(``burst``, ``crowd``) is judged when they come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, insert, text
+from sqlmodel import col, select
+
+from mailer.message.click_rules import Seen
+from mailer.model.campaigns import Campaign, CampaignLink, LinkClick
+from mailer.model.words import CampaignState
+from mailer.store.database import Database
+
+CONSENTED = "@clicks"  # among the values of a mail: its reader said yes to being measured
+# Of a person p. What was said last counts.
+_YES = (
+    "'yes' = (SELECT t.answer FROM tracking_consent t WHERE t.subscriber_id = p.id"
+    " ORDER BY t.id DESC LIMIT 1)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One click as it is kept. ``at`` is in ms; ``verdict`` is empty for a reader's."""
+
+    campaign: int
+    number: int
+    at: int
+    subscriber: int | None
+    network: bytes | None
+    verdict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCount:
+    """One link of a campaign: every time it was followed, and what is left without machines."""
+
+    number: int
+    url: str
+    raw: int
+    filtered: int
+    people: int  # different ones among the filtered; 0 in a campaign that names nobody
+
+
+@dataclass(frozen=True, slots=True)
+class OwnClick:
+    """A link that one person followed."""
+
+    at: datetime
+    campaign: str
+    url: str
+    verdict: str
+
+
+def keep(
+    db: Database, campaign_id: int, measured: Mapping[int, str], numbers: Mapping[str, int]
+) -> None:
+    """Keeps the measured letters (variant → compiled) and the list of links."""
+    with db.write() as connection:
+        for variant, compiled in measured.items():
+            connection.execute(
+                text("UPDATE variant SET measured = :compiled WHERE id = :variant"),
+                {"compiled": compiled, "variant": variant},
+            )
+        if numbers:
+            connection.execute(
+                insert(CampaignLink),
+                [
+                    {"campaign_id": campaign_id, "number": number, "url": url}
+                    for url, number in numbers.items()
+                ],
+            )
+
+
+def campaigns_of(connection: Connection, campaigns: Iterable[int]) -> dict[int, int | None]:
+    """Those of these campaigns that are there, with the moment when each began to be sent (ms)."""
+    table = select(col(Campaign.id), col(Campaign.started_at)).where(
+        col(Campaign.id).in_(sorted(set(campaigns))), col(Campaign.state) != CampaignState.planning
+    )
+    return {
+        row.id: None if row.started_at is None else round(row.started_at.timestamp() * 1000)
+        for row in connection.execute(table)
+    }
+
+
+def consenting(connection: Connection, subscriber_id: int) -> bool:
+    """Whether this person is on file, and their last answer to being tracked is a yes."""
+    row = connection.execute(
+        text(f"SELECT 1 FROM subscriber p WHERE p.id = :s AND {_YES}"), {"s": subscriber_id}
+    )
+    return row.first() is not None
+
+
+def accepted_at(connection: Connection, campaign_id: int, subscriber_id: int) -> int | None:
+    """When a person's mail was accepted, or may have been (ms); None: nobody can have read it."""
+    at = connection.execute(
+        text(
+            "SELECT at FROM delivery WHERE campaign_id = :c AND subscriber_id = :s"
+            " AND state IN ('accepted', 'unknown')"
+        ),
+        {"c": campaign_id, "s": subscriber_id},
+    ).scalar()
+    return None if at is None else int(at)
+
+
+def add(connection: Connection, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.execute(
+            insert(LinkClick),
+            [
+                {
+                    "campaign_id": row.campaign,
+                    "number": row.number,
+                    "at": row.at,
+                    "subscriber_id": row.subscriber,
+                    "network": row.network,
+                    "verdict": row.verdict,
+                }
+                for row in rows
+            ],
+        )
+
+
+def between(connection: Connection, campaign_id: int, first: int, last: int) -> list[Seen]:
+    """The clicks of a campaign from one moment to another (ms)."""
+    rows = connection.execute(
+        text(
+            "SELECT id, number, at, subscriber_id, network, verdict FROM link_click"
+            " WHERE campaign_id = :c AND at BETWEEN :first AND :last"
+        ),
+        {"c": campaign_id, "first": first, "last": last},
+    )
+    return [
+        Seen(r.id, r.number, r.at, r.subscriber_id, r.network and bytes(r.network), r.verdict)
+        for r in rows
+    ]
+
+
+def settle(connection: Connection, verdicts: Mapping[int, str]) -> None:
+    """Writes down what clicks turned out to be."""
+    if verdicts:
+        connection.execute(
+            text("UPDATE link_click SET verdict = :verdict WHERE id = :id"),
+            [{"id": number, "verdict": str(verdict)} for number, verdict in verdicts.items()],
+        )
+
+
+def forget_person(connection: Connection, subscriber_id: int) -> None:
+    """Takes a person's name off their clicks: they stay as counts, nobody's."""
+    connection.execute(
+        text("UPDATE link_click SET subscriber_id = NULL WHERE subscriber_id = :s"),
+        {"s": subscriber_id},
+    )
+
+
+def counts(connection: Connection, campaign_id: int) -> list[LinkCount]:
+    """Every measured link of a campaign, the most followed first."""
+    rows = connection.execute(
+        text(
+            "SELECT l.number, l.url, count(k.id) AS every,"
+            " sum(CASE WHEN k.verdict = '' THEN 1 ELSE 0 END) AS readers,"
+            " count(DISTINCT CASE WHEN k.verdict = '' THEN k.subscriber_id END) AS people"
+            " FROM campaign_link l LEFT JOIN link_click k"
+            " ON k.campaign_id = l.campaign_id AND k.number = l.number"
+            " WHERE l.campaign_id = :c GROUP BY l.number, l.url"
+            " ORDER BY readers DESC, every DESC, l.number"
+        ),
+        {"c": campaign_id},
+    )
+    return [LinkCount(r.number, r.url, r.every, int(r.readers or 0), r.people) for r in rows]
+
+
+def verdicts(connection: Connection, campaign_id: int) -> dict[str, int]:
+    """How many clicks each verdict took out of the filtered count."""
+    rows = connection.execute(
+        text(
+            "SELECT verdict, count(*) AS many FROM link_click"
+            " WHERE campaign_id = :c AND verdict <> '' GROUP BY verdict ORDER BY many DESC, verdict"
+        ),
+        {"c": campaign_id},
+    )
+    return {row.verdict: row.many for row in rows}
+
+
+def people(connection: Connection, campaign_id: int) -> int:
+    """How many different people followed any link, without machines."""
+    return int(
+        connection.execute(
+            text(
+                "SELECT count(DISTINCT subscriber_id) FROM link_click"
+                " WHERE campaign_id = :c AND verdict = ''"
+            ),
+            {"c": campaign_id},
+        ).scalar_one()
+    )
+
+
+def measured_people(connection: Connection, campaign_id: int) -> int:
+    """Of a campaign's audience, who would be measured at this moment: who says yes to it now."""
+    return int(
+        connection.execute(
+            text(
+                "SELECT count(*) FROM delivery p WHERE p.campaign_id = :c"
+                f" AND {_YES.replace('p.id', 'p.subscriber_id')}"
+            ),
+            {"c": campaign_id},
+        ).scalar_one()
+    )
+
+
+def own(connection: Connection, subscriber_id: int) -> Sequence[OwnClick]:
+    """Every click that is on file under a person's name, oldest first."""
+    rows = connection.execute(
+        text(
+            "SELECT k.at, c.slug, l.url, k.verdict FROM link_click k"
+            " JOIN campaign c ON c.id = k.campaign_id LEFT JOIN campaign_link l"
+            " ON l.campaign_id = k.campaign_id AND l.number = k.number"
+            " WHERE k.subscriber_id = :s ORDER BY k.at, k.id"
+        ),
+        {"s": subscriber_id},
+    )
+    return [
+        OwnClick(datetime.fromtimestamp(r.at / 1000, UTC), r.slug, r.url or "", r.verdict)
+        for r in rows
+    ]

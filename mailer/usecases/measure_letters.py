@@ -1,0 +1,58 @@
+"""Compiles the letters of a measured campaign once more, with links that lead through the site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mailer.compose.compose import Composed
+from mailer.message.compiled import CompiledMessage
+from mailer.message.retarget import MARK_NAME
+from mailer.model.measuring import ClickMode
+from mailer.model.words import FieldKind
+from mailer.store import clicks
+from mailer.store.database import Database
+from mailer.usecases.compile_letter import Addressed, Measuring, SendingPolicy, compile_letter
+from mailer.usecases.compose_issue import IssueFolder
+
+# A reader of a people campaign who is measured has this among the values of their mail; no field
+# of a person can have such a name.
+CONSENTED = clicks.CONSENTED
+__all__ = ["CONSENTED", "MARK_NAME", "measure_letters"]
+
+
+def measure_letters(
+    variants: Sequence[int],
+    composed: Sequence[Composed],
+    measuring: Measuring,
+    *,
+    issue: IssueFolder,
+    mailing_list: Addressed,
+    web_home: str,
+    fields: Mapping[str, FieldKind],
+    blank_ok: bool,
+    sending: SendingPolicy,
+    db: Database,
+) -> Sequence[CompiledMessage]:
+    """Makes the measured letter of each variant, and keeps it with the list of its links.
+
+    The campaign's number stands in the links, so its row must be there. Without measuring there
+    are none, and nothing is kept.
+    """
+    if measuring.mode is ClickMode.off:
+        return ()
+    letters = [
+        compile_letter(
+            each,
+            issue=issue,
+            mailing_list=mailing_list,
+            web_home=web_home,
+            fields=fields,
+            blank_ok=blank_ok,
+            sending=sending,
+            measuring=measuring,
+        ).compiled
+        for each in composed
+    ]
+    dumped = {variant: each.dump() for variant, each in zip(variants, letters, strict=True)}
+    clicks.keep(db, measuring.campaign, dumped, measuring.numbers)
+    return letters
