@@ -58,6 +58,8 @@ def test_every_answer_has_the_security_headers(
 ) -> None:
     for name, answer in _all(site, story, monkeypatch).items():
         headers = answer.headers
+        names = [header for header, _ in headers.raw]
+        assert len(names) == len({header.lower() for header in names}), name
         for header, value in ALWAYS.items():
             assert headers.get(header) == value, (name, header)
         assert "frame-ancestors 'none'" in headers["content-security-policy"], name
