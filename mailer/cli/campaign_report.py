@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mailer.cli import screen
+from mailer.model.measuring import ClickMode
 from mailer.model.words import CampaignState, Counts, DeliveryState
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def document(report: CampaignReport) -> dict[str, Any]:
         "web_url": report.web_url,
         "withdrawn": report.withdrawn or None,
         "in_archive": report.in_archive,
+        "clicks": report.clicks,
         "approved": report.approved or None,
         "start_at": report.start_at,
         "not_after": report.not_after,
@@ -125,6 +127,8 @@ def print_headlines(campaign: CampaignReport, missing: int = 0) -> None:
     screen.note(
         f"  audience  {campaign.counts.audience:,}, of whom {campaign.counts.left:,} to send"
     )
+    if campaign.clicks is not ClickMode.off:
+        screen.note(f"  clicks    {campaign.clicks}")
     if missing:
         screen.note(f"  added     {missing:,} who are on the list by now, and not in the audience")
     if campaign.excluded:

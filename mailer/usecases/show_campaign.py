@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from mailer.model.measuring import ClickMode
 from mailer.model.words import CampaignState, Counts, DeliveryState
 from mailer.ports import Clock
 from mailer.store import campaigns, runs, splits, workers
@@ -64,6 +65,7 @@ class CampaignReport:
     worker: bool = False  # whether one is alive that would see to it
     withdrawn: str = ""  # why; empty: it is not
     in_archive: bool = True
+    clicks: ClickMode = ClickMode.off  # what is measured of its links
     variants: Sequence[VariantReport] = ()  # of one campaign with several, the default first
     split: SplitReport | None = None
 
@@ -138,6 +140,7 @@ def _report(
         selection=campaign.frozen.get("selection", {}),
         withdrawn=campaign.withdrawn_because,
         in_archive=bool(campaign.in_archive),
+        clicks=ClickMode(campaign.frozen.get("clicks", ClickMode.off)),
         start_at=campaign.start_at,
         not_after=campaign.not_after,
         added=campaign.added,

@@ -304,3 +304,80 @@ def _gone(work: object) -> None:
     from mailer.errors import StoppedError
 
     raise StoppedError("The database does not answer.")
+
+
+ARABIC = """\
+---
+subject: القوارب
+preheader: يفتح
+---
+[الميناء](https://harbour.example.net/a?b=1&c=2) و[جديد](https://new.example.net/).
+"""
+
+
+def test_the_languages_of_a_campaign_count_one_link_together(desk: Desk) -> None:
+    (desk.path / "data/issues/boats/issue.ar.md").write_text(ARABIC, "utf-8")
+    desk.run("subscribers", "edit", "bilal@example.org", "--language", "ar")
+    mails = desk.send(ClickMode.totals)
+    keys = desk.mailer.keys
+    found = {
+        address: {
+            click.target: click.number
+            for link in led(mails[address])
+            if (click := read_click(keys, link.removeprefix("/l/")))
+        }
+        for address in ("anna@example.org", "bilal@example.org")
+    }
+
+    assert found["bilal@example.org"][HARBOUR] == found["anna@example.org"][HARBOUR] == 1
+    assert found["bilal@example.org"]["https://new.example.net/"] == 4
+    assert [each.url for each in desk.report().links] == [
+        HARBOUR, SHOP, FISH, "https://new.example.net/",
+    ]  # fmt: skip
+
+
+def test_who_joins_later_is_measured_by_their_own_yes(desk: Desk) -> None:
+    desk.send(ClickMode.people)
+    for address in ("dora@example.org", "emil@example.org"):
+        desk.run("subscribers", "add", address, "--list", "coast")
+    desk.run("subscribers", "edit", "dora@example.org", "--tracking", "yes")
+    desk.run("campaigns", "send", "boats", "--yes", "--to-missing")
+    mails = {
+        mail.recipients[0]: message_from_bytes(mail.data, policy=policy.default)
+        for mail in desk.inbox.messages
+    }
+
+    assert len(led(mails["dora@example.org"])) == 3
+    assert led(mails["emil@example.org"]) == []
+    assert led(mails["dora@example.org"]) != led(mails["anna@example.org"])
+
+
+def test_a_plan_that_fails_leaves_no_links(desk: Desk) -> None:
+    issue = desk.path / "data/issues/boats/issue.md"
+    issue.write_text(ISSUE.replace(' | default("x")', ' | default_web("x")'), "utf-8")
+    before = builders.dump(desk.mailer.db)
+    plan = ("campaigns", "plan", str(issue), "--list", "coast", "--clicks", "people")
+    refused = command(desk.path, *plan)
+
+    assert refused.status == 3, refused.err
+    assert "city" in refused.err
+    assert builders.dump(desk.mailer.db) == before
+
+
+def test_an_issue_says_what_is_measured_and_a_render_shows_it(desk: Desk) -> None:
+    issue = desk.path / "data/issues/boats/issue.md"
+    issue.write_text(ISSUE.replace("utm: yes", "utm: no\nclicks: totals"), "utf-8")
+    out = desk.path / "out"
+    desk.run("issues", "render", str(issue), "--out", str(out))
+    checked = desk.run("issues", "check", str(issue))
+    planned = desk.run("campaigns", "plan", str(issue), "--list", "coast")
+    page = (out / "email.html").read_text("utf-8")
+    tokens = re.findall(rf'href="{SITE}/l/([^"]+)"', page)
+
+    assert [(c.campaign, c.target) for t in tokens if (c := read_click(desk.mailer.keys, t))] == [
+        (0, HARBOUR), (0, "https://shop.marren.example.org/"), (0, FISH),
+    ]  # fmt: skip
+    assert "/l/" not in (out / "web.html").read_text("utf-8")
+    assert [w["rule"] for w in checked["warnings"]].count("link-unmeasured") == 1
+    assert (planned["clicks"], planned["measured_links"]) == ("totals", 3)
+    assert desk.run("campaigns", "show", "boats")["clicks"] == "totals"
