@@ -29,6 +29,7 @@ from mailer.message.contexts import (
 from mailer.message.expressions import Parsed, names_in, parse, tag_word
 from mailer.message.formats import months_of
 from mailer.message.quoted import SOFT_BREAK, quote_value
+from mailer.message.retarget import MARK_NAME, MARK_QUOTED
 from mailer.message.values import MergeError, Reader, Terms, Value, printable
 from mailer.model.words import FieldKind, Slot, SlotKind
 
@@ -105,7 +106,8 @@ class Program:
             blank_ok=self.blank_ok,
         )
         environment = _QUOTED if self.quoted else _PLAIN
-        template = nodes.Template(_Tree(self.segments).body(), lineno=1)
+        tree = _Tree(self.segments, MARK_QUOTED if self.quoted else MARK_NAME)
+        template = nodes.Template(tree.body(), lineno=1)
         template.set_environment(environment)
         code = environment.compile(template)
         self._root = Template.from_code(environment, code, {}).root_render_func
@@ -118,8 +120,9 @@ class Program:
 class _Tree:
     """Builds Jinja2's syntax tree out of segments that are known to be balanced."""
 
-    def __init__(self, segments: Sequence[Segment]) -> None:
+    def __init__(self, segments: Sequence[Segment], mark: str) -> None:
         self._segments = segments
+        self._mark = mark
         self._at = 0
         self._index = -1
 
@@ -131,6 +134,10 @@ class _Tree:
             if isinstance(segment, str):
                 self._at += 1
                 found.append(nodes.Output([nodes.TemplateData(segment)]))
+                continue
+            if segment.slot.source == MARK_NAME:  # ours, and behind every link: no filter is needed
+                self._take()
+                found.append(nodes.Output([nodes.Name(self._mark, "load")]))
                 continue
             parsed = parse(segment.slot)
             if parsed.word in ("elif", "else", "endif", "endfor"):

@@ -16,17 +16,25 @@ from urllib.parse import urlsplit
 from mailer.message.click_links import LONGEST
 from mailer.message.contexts import Context, Hole, Segment, as_url
 from mailer.message.mailbox import HeaderError, encode_domain
+from mailer.message.quoted import SOFT_BREAK
 from mailer.message.utm import Utm
 from mailer.model.words import Slot, SlotKind
 
-# The name under which the letter asks for the reader's mark: no field has capitals.
+# The names under which a letter asks for the reader's mark, plain and with the soft break that
+# follows it in quoted-printable: no field has capitals.
 MARK_NAME = "READER_MARK"
+MARK_QUOTED = "READER_MARK_QUOTED"
 _MARK_SLOT = Slot("", SlotKind.value, MARK_NAME, "", 0)
 _ELEMENT = re.compile(r"<(?:a|area|v:[a-z]+)\s", re.IGNORECASE).match
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)\s*=\s*("[^"]*"|'[^']*')""")
 _IN_TEXT = re.compile(r"https?://[^\s<>\"]+")
 _CLOSING = ".,;:!?)]'»”"
 _MOST = 65_535  # links that a campaign can number
+
+
+def marked(mark: str) -> dict[str, str]:
+    """What a letter with measured links needs beside its reader's values."""
+    return {MARK_NAME: mark, MARK_QUOTED: mark + SOFT_BREAK}
 
 
 @dataclass(frozen=True, slots=True)

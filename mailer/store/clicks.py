@@ -19,7 +19,9 @@ from mailer.model.campaigns import Campaign, CampaignLink, LinkClick
 from mailer.model.words import CampaignState
 from mailer.store.database import Database
 
-CONSENTED = "@clicks"  # among the values of a mail: its reader said yes to being measured
+# Among the values of a mail: its reader said yes to being measured. No field has such a name.
+CONSENTED = "@clicks"
+_LOCK = 0x6C696E6B  # "link": which of our advisory locks
 # Of a person p. What was said last counts.
 _YES = (
     "'yes' = (SELECT t.answer FROM tracking_consent t WHERE t.subscriber_id = p.id"
@@ -77,6 +79,20 @@ def keep(
                     {"campaign_id": campaign_id, "number": number, "url": url}
                     for url, number in numbers.items()
                 ],
+            )
+
+
+def lock(connection: Connection, campaigns: Iterable[int]) -> None:
+    """Lets no other process count clicks of these campaigns until this transaction ends.
+
+    What is judged together must see one another. Nobody but who counts clicks waits for it; on
+    SQLite one transaction writes at a time in any case.
+    """
+    if connection.dialect.name == "postgresql":
+        for campaign in sorted(set(campaigns)):
+            connection.execute(
+                text("SELECT pg_advisory_xact_lock(:what, :campaign)"),
+                {"what": _LOCK, "campaign": campaign},
             )
 
 

@@ -13,7 +13,7 @@ from mailer.errors import InputError
 from mailer.message.click_links import MARK
 from mailer.message.compiled import CompiledMessage
 from mailer.message.longest import longest_reader
-from mailer.message.retarget import MARK_NAME
+from mailer.message.retarget import marked
 from mailer.message.values import MergeError
 from mailer.model.words import Slot
 from mailer.store.audience import Selection
@@ -22,7 +22,7 @@ from mailer.store.database import Database
 
 _EXAMPLES = 3  # people named, masked, in a fault about a missing value
 _LONGEST = 8  # readers a variant who are measured: those with the longest values
-_MARKED = {MARK_NAME: "A" * MARK}  # behind each link of a letter that is measured by person
+_MARKED = marked("A" * MARK)  # behind each link of a letter that is measured by person
 _REMEMBERED = 200_000  # combinations of values that were found good
 
 

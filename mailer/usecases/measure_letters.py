@@ -6,18 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from mailer.compose.compose import Composed
 from mailer.message.compiled import CompiledMessage
-from mailer.message.retarget import MARK_NAME
 from mailer.model.measuring import ClickMode
 from mailer.model.words import FieldKind
 from mailer.store import clicks
 from mailer.store.database import Database
 from mailer.usecases.compile_letter import Addressed, Measuring, SendingPolicy, compile_letter
 from mailer.usecases.compose_issue import IssueFolder
-
-# A reader of a people campaign who is measured has this among the values of their mail; no field
-# of a person can have such a name.
-CONSENTED = clicks.CONSENTED
-__all__ = ["CONSENTED", "MARK_NAME", "measure_letters"]
 
 
 def measure_letters(

@@ -20,7 +20,7 @@ from mailer.message.dkim import Signer
 from mailer.message.headers import format_date
 from mailer.message.links import KeyRing, LinkError, Purpose, Tokens
 from mailer.message.replies import classify
-from mailer.message.retarget import MARK_NAME
+from mailer.message.retarget import marked
 from mailer.model.measuring import ClickMode
 from mailer.model.words import CampaignState, Counts, DeliveryState, OnUnknown, Reply, Stage
 from mailer.ports import Clock, Transport
@@ -327,7 +327,7 @@ class Letters:
         compiled = self._compiled[row.variant_id]
         if self._measured and values.pop(CONSENTED, False):
             compiled = self._measured[row.variant_id]
-            values[MARK_NAME] = self._tokens.mark(person)
+            values |= marked(self._tokens.mark(person))
         message = compiled.merge(
             values,
             PersonHeaders(

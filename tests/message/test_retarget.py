@@ -14,6 +14,7 @@ from mailer.message.click_links import LONGEST, read_click, sign_target
 from mailer.message.compiled import CompiledMessage, compile_message
 from mailer.message.links import KeyRing, Tokens
 from mailer.message.retarget import MARK_NAME, Clicks, Retarget, plain_address
+from mailer.message.retarget import marked as reader
 from mailer.message.utm import Utm
 from tests.message.letters import FIELDS, LETTERHEAD, ZOE, rendition
 
@@ -91,7 +92,7 @@ def test_by_person_every_link_ends_with_the_readers_mark() -> None:
     compiled = letter(Retarget(SITE, clicks=clicks(marked=True)))
     compiled = CompiledMessage.load(compiled.dump())
     mark = Tokens(RING, 7, RING.key_id).mark(42)
-    parts = compiled.parts({**VALUES, MARK_NAME: mark}, ZOE)
+    parts = compiled.parts({**VALUES, **reader(mark)}, ZOE)
 
     links = re.findall(rf"{SITE}/l/([\w.-]+[\w-])", parts.html + parts.text)
     assert len(links) == 6
@@ -109,7 +110,7 @@ def test_the_message_stays_whole_wherever_its_lines_break(lengths: list[int], ma
     )
     compiled = letter(Retarget(SITE, clicks=clicks(marked=marked)), html, "\n".join(urls))
     mark = Tokens(RING, 7, RING.key_id).mark(42)
-    data = compiled.merge({MARK_NAME: mark}, ZOE)
+    data = compiled.merge(reader(mark), ZOE)
     parsed: Any = message_from_bytes(data, policy=policy.default)
 
     assert max(len(line) for line in data.partition(b"\r\n\r\n")[2].split(b"\r\n")) <= 76

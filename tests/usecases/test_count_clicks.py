@@ -1,0 +1,123 @@
+"""Clicks are counted in a log of their own, bounded, and by nobody's name without a yes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from threading import Barrier, BrokenBarrierError
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from mailer.adapters.word_lists import click_rules
+from mailer.message.click_links import Click
+from mailer.message.click_rules import Networks
+from mailer.model.words import TrackingAnswer
+from mailer.store import clicks, evidence
+from mailer.store.database import Database
+from mailer.usecases import count_clicks as counting
+from mailer.usecases.count_clicks import Followed, count_clicks
+from mailer.usecases.report_clicks import report_clicks
+from tests import builders
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+AT = round(NOW.timestamp() * 1000)
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+PORTS: dict[str, Any] = {"rules": click_rules(), "networks": Networks(bytes(range(32)))}
+
+
+def make(db: Database, mode: str = "totals") -> tuple[int, int]:
+    """A campaign that began an hour ago, and Anna, whose mail was accepted then."""
+    began = datetime(2026, 11, 24, 8, tzinfo=UTC)
+    anna = builders.make_subscriber(db, "anna@example.org")
+    made = builders.make_campaign(
+        db, builders.make_list(db), readers={anna: "en"}, started_at=began, frozen={"clicks": mode}
+    )
+    with db.write() as connection:
+        connection.execute(
+            text("UPDATE delivery SET state = 'accepted', at = :at"), {"at": AT - 3_600_000}
+        )
+        connection.execute(
+            text("INSERT INTO campaign_link (campaign_id, number, url) VALUES (:c, :n, :u)"),
+            [{"c": made.id, "n": n, "u": f"https://example.org/{n}"} for n in range(1, 5)],
+        )
+    return made.id, anna
+
+
+def followed(
+    campaign: int, number: int, seconds: float = 0, person: int | None = None, ip: str = "192.0.2.7"
+) -> Followed:
+    click = Click(campaign, number, "https://example.org/", person)
+    return Followed(click, AT + round(seconds * 1000), ip, BROWSER)
+
+
+def answer(db: Database, person: int, said: TrackingAnswer) -> None:
+    with db.write() as connection:
+        evidence.record_tracking(connection, person, said, source="form", at=NOW)
+
+
+def people(db: Database) -> list[int | None]:
+    with db.read() as connection:
+        rows = connection.execute(text("SELECT subscriber_id FROM link_click ORDER BY id"))
+        return list(rows.scalars())
+
+
+def test_nothing_is_kept_of_who_did_not_say_yes(db: Database) -> None:
+    campaign, anna = make(db, "people")
+    mine = [followed(campaign, 1, person=anna)]
+    counted = [count_clicks(mine, db=db, **PORTS)]
+    for said in (TrackingAnswer.no, TrackingAnswer.yes, TrackingAnswer.unknown):
+        answer(db, anna, said)
+        counted.append(count_clicks(mine, db=db, **PORTS))
+
+    assert counted == [0, 0, 1, 0]
+    assert people(db) == [None]  # it was hers, until she took the yes back
+    assert count_clicks([followed(campaign, 1, person=999_999)], db=db, **PORTS) == 0
+
+
+def test_a_burst_is_found_over_several_batches(db: Database) -> None:
+    campaign, _ = make(db)
+    for number in (1, 2, 3):
+        count_clicks([followed(campaign, number, number)], db=db, **PORTS)
+    count_clicks([followed(campaign, 4, 300)], db=db, **PORTS)
+    report = report_clicks(campaign, db=db, rules_dated="")
+
+    assert (report.raw, report.filtered, report.left_out) == (4, 1, {"burst": 3})
+
+
+def test_processes_that_count_at_one_moment_see_one_burst(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits after its rows for the others' rows, which come only if nothing is locked."""
+    campaign, _ = make(db)
+    together, add = Barrier(3), clicks.add
+
+    def add_and_wait(connection: Connection, rows: Sequence[clicks.Row]) -> None:
+        add(connection, rows)
+        with suppress(BrokenBarrierError):
+            together.wait(0.3)
+
+    monkeypatch.setattr(clicks, "add", add_and_wait)
+    others = [Database(db.url) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        for number, other in enumerate(others, 1):
+            pool.submit(count_clicks, [followed(campaign, number, number)], db=other, **PORTS)
+    for other in others:
+        other.close()
+    report = report_clicks(campaign, db=db, rules_dated="")
+
+    assert (report.raw, report.left_out) == (3, {"burst": 3})
+
+
+def test_nobody_fills_the_database(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "MOST_ALIKE", 5)
+    campaign, _ = make(db)
+    flood = [followed(campaign, 1, n / 10) for n in range(20)]
+    kept = [count_clicks(flood, db=db, **PORTS) for _ in range(2)]
+
+    assert kept == [5, 0]
+    assert count_clicks([followed(campaign, 1, ip="198.51.100.1")], db=db, **PORTS) == 1
+    assert count_clicks([followed(campaign, 1, 600)], db=db, **PORTS) == 1
