@@ -91,7 +91,7 @@ def correct(
             name,
             note=note,
             by=_who(mailer, by),
-            issue=mailer.issue(mailer.shelf_path(source)) if source is not None else None,
+            issue=mailer.issue(source) if source is not None else None,
             db=mailer.db,
             layouts=mailer.layout,
             brand=mailer.brand,

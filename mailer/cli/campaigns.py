@@ -36,7 +36,12 @@ def register(app: typer.Typer) -> None:
 
 @commands.command()
 def plan(
-    path: Annotated[Path, typer.Argument(help="The issue's folder, or its issue.md.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="ISSUE", help="Its name in data/issues, its folder or its issue.md."
+        ),
+    ],
     list_name: Annotated[str, typer.Option("--list", metavar="NAME", help="Who gets it.")],
     exclude: Annotated[
         list[str] | None,

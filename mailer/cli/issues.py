@@ -11,7 +11,10 @@ from mailer.cli import screen
 from mailer.cli.campaigns import print_copies
 
 commands = typer.Typer(no_args_is_help=True, help="Write, check and render issues.")
-Source = Annotated[Path, typer.Argument(metavar="PATH", help="The issue's folder or issue.md.")]
+Source = Annotated[
+    Path,
+    typer.Argument(metavar="ISSUE", help="Its name in data/issues, its folder or its issue.md."),
+]
 
 ForList = Annotated[
     str | None,
@@ -50,10 +53,9 @@ def new(
         raise typer.BadParameter("Either --layout or --from: an edition has its layout already.")
     with screen.opened() as mailer:
         if previous is not None:
-            earlier = mailer.shelf_path(previous)
             made = new_issue_from(
                 name,
-                mailer.issue(earlier),
+                mailer.issue(previous),
                 layouts=mailer.layout,
                 target=mailer.shelf,
                 clock=mailer.clock,
@@ -84,7 +86,7 @@ def diff(
     from mailer.usecases.diff_issues import diff_issues
 
     with screen.opened() as mailer:
-        old, new = (mailer.issue(mailer.shelf_path(each)) for each in (before, after))
+        old, new = (mailer.issue(each) for each in (before, after))
         found = diff_issues(old, new)
     if screen.result({"same": not found, "files": found}):
         return

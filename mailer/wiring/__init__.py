@@ -170,7 +170,11 @@ class Mailer(Sending):
         return MailServers()
 
     def issue(self, path: Path) -> IssueFolder:
-        """The issue at a path: its folder, or one of its texts. Raises InputError."""
+        """The issue at a path, or of a name in data/issues: its folder, or one of its texts.
+
+        Raises InputError.
+        """
+        path = self._shelf_path(path)
         text = path.name == ISSUE_FILE or (VARIANT_FILE.match(path.name) and path.is_file())
         folder = path.parent if text else path
         real = folder.resolve()
@@ -212,7 +216,7 @@ class Mailer(Sending):
         """Where new issues are made."""
         return Shelf(self.workspace / "data" / "issues")
 
-    def shelf_path(self, path: Path) -> Path:
+    def _shelf_path(self, path: Path) -> Path:
         """A path as it was given, or the issue of that name in data/issues."""
         own = self.workspace / "data" / "issues" / path
         return own if not path.exists() and own.exists() else path

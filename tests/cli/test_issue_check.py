@@ -79,6 +79,12 @@ def test_the_report_as_json_has_the_contract_s_shape(workspace: Path) -> None:
         assert each["why"]
 
 
+def test_an_issue_of_the_workspace_goes_by_its_name(workspace: Path) -> None:
+    assert done(workspace, "issues", "check", "tide") == done(
+        workspace, "issues", "check", issue_of(workspace)
+    )
+
+
 def test_annotations_are_workflow_commands_one_a_line(workspace: Path) -> None:
     report = done(workspace, "issues", "check", issue_of(workspace))
     lines = mailer(workspace, "issues", "check", issue_of(workspace), "--format", "github").out
