@@ -16,6 +16,7 @@ _WHY = {
     "network": "from a network of a link scanner",
     "early": "before the mail could have been read",
     "burst": "several links of one mail within seconds",
+    "repeat": "the same link again within seconds",
     "crowd": "the mails of many readers, from one network at one time",
 }
 

@@ -46,6 +46,7 @@ class ClickRules:
     burst_seconds: int
     crowd_people: int
     crowd_seconds: int
+    repeat_seconds: int
 
     @classmethod
     def read(cls, document: str) -> ClickRules:
@@ -62,6 +63,7 @@ class ClickRules:
             burst_seconds=several["burst_seconds"],
             crowd_people=several["crowd_people"],
             crowd_seconds=several["crowd_seconds"],
+            repeat_seconds=several["repeat_seconds"],
         )
 
     @property
@@ -82,12 +84,18 @@ class ClickRules:
 
     def together(self, clicks: Iterable[Seen]) -> dict[int, ClickVerdict]:
         """Judges the clicks of one campaign together: id → verdict, of those that get one."""
-        found: dict[int, ClickVerdict] = {}
+        found: dict[int, ClickVerdict] = {}  # a later verdict takes the place of an earlier one
         ordered = sorted(clicks, key=lambda each: each.at)
         by_network = _groups(ordered, lambda each: each.network)
         mails = _groups(
             ordered, lambda each: each.network if each.subscriber is None else each.subscriber
         )
+        for group in mails:
+            last: dict[int, int] = {}  # link → when it was followed before
+            for each in group:
+                if each.at - last.get(each.number, -(10**15)) < self.repeat_seconds * 1000:
+                    found[each.id] = _V.repeat
+                last[each.number] = each.at
         for group in by_network:
             named = [each for each in group if each.subscriber is not None]
             for each in _dense(named, self.crowd_seconds, self.crowd_people, "subscriber"):

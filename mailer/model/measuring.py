@@ -48,4 +48,5 @@ class ClickVerdict(StrEnum):
     network = "network"  # it came from a range that a scanner's owner publishes
     early = "early"  # before the mail could have been read
     burst = "burst"  # several links of one mail within seconds
+    repeat = "repeat"  # the same link of one mail again, faster than a second look
     crowd = "crowd"  # the mails of many readers, from one network at one time

@@ -318,7 +318,7 @@ class Settings(BaseSettings):
     require_approval: bool = False
     on_unknown: OnUnknown = OnUnknown.hold
     clicks: ClickMode = ClickMode.off
-    utm: Annotated[UtmWish, BeforeValidator(_utm)] = UtmWish()
+    utm: Annotated[UtmWish, NoDecode, BeforeValidator(_utm)] = UtmWish()
     utm_domains: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_domains)] = ()
     window: int = Field(default=200, ge=1, le=10_000)
     retention: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_retention)] = ()

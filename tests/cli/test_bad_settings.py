@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailer.errors import InputError, SettingsError
+from mailer.model.measuring import UtmWish
 from mailer.settings import Settings, load_settings, parse_wait, without_environment
 from mailer.store.database import Database, database_url
 
@@ -25,6 +26,10 @@ def loaded(tmp_path: Path, line: str) -> Settings:
         ("MAILER_RETRY_AFTER=2m,31d", "from 1s to 30d"),
         ("MAILER_RETRY_AFTER=,", "from 1s to 30d"),
         ("MAILER_RETRY_AFTER=soon", "a time such as"),
+        ("MAILER_CLICKS=all", "off"),
+        ("MAILER_UTM=harbour", "yes, no, or pairs such as source=harbour"),
+        ("MAILER_UTM=colour=red", "of source, medium, campaign, content, term"),
+        ("MAILER_UTM_DOMAINS=https://example.org", "a domain such as example.org"),
         ("MAILER_SMTP_RATE=inf", "a finite number"),
         ("MAILER_SMTP_RATE=nan", "number"),
         ("MAILER_SMTP_RATE=-1", "greater than or equal to 0"),
@@ -51,6 +56,17 @@ def test_what_cannot_work_is_refused(tmp_path: Path, line: str, accepted: str) -
     [fault] = raised.value.faults
     assert fault.message.startswith(line.partition("=")[0])
     assert accepted in (fault.hint or "")
+
+
+def test_what_is_measured_and_marked(tmp_path: Path) -> None:
+    lines = "MAILER_CLICKS=people\nMAILER_UTM=source=a b, term=x\nMAILER_UTM_DOMAINS=A.org, b.org"
+    found = loaded(tmp_path, lines)
+
+    assert found.clicks == "people"
+    assert found.utm == UtmWish(True, {"source": "a b", "term": "x"})
+    assert found.utm_domains == ("a.org", "b.org")
+    assert loaded(tmp_path, "MAILER_UTM=yes").utm == UtmWish(True)
+    assert loaded(tmp_path, "").utm == UtmWish()
 
 
 def test_what_lies_just_inside_is_taken(tmp_path: Path) -> None:
