@@ -173,6 +173,7 @@ def plan(
             ],
             "clicks": report.clicks,
             "measured_links": report.measured_links,
+            "measured_people": report.measured_people,
         }
     ):
         return
@@ -196,7 +197,7 @@ def plan(
     if report.split is not None:
         subject_tests.print_plan(report.split)
     if report.clicks is not ClickMode.off:
-        screen.say(clicks_report.planned(report.clicks, report.measured_links))
+        screen.say(clicks_report.planned(report))
     screen.say(f"Web version: {report.web_url}")
     screen.say(f"Next: mailer campaigns test {report.slug} --to YOU@example.org")
     screen.say(f"      mailer campaigns send {report.slug}")

@@ -9,6 +9,7 @@ from mailer.cli import screen
 from mailer.model.measuring import ClickMode
 
 if TYPE_CHECKING:
+    from mailer.usecases.plan_campaign import PlanReport
     from mailer.usecases.report_clicks import ClicksReport
 
 _WHY = {
@@ -21,9 +22,12 @@ _WHY = {
 }
 
 
-def planned(mode: ClickMode, links: int) -> str:
-    who = "of readers who agreed" if mode is ClickMode.people else "in total, nobody's name with it"
-    return f"Clicks on {links:,} links are measured: {who}."
+def planned(report: PlanReport) -> str:
+    """What is measured, in a sentence; not of who said no, or nothing."""
+    links = f"Clicks on {report.measured_links:,} links are measured"
+    if report.measured_people is None:
+        return f"{links}, without anybody's name."
+    return f"{links}, of {report.measured_people:,} people who agreed; the others get direct links."
 
 
 def document(report: ClicksReport) -> dict[str, Any]:

@@ -219,6 +219,16 @@ def people(connection: Connection, campaign_id: int) -> int:
     )
 
 
+def planned_people(connection: Connection, campaign_id: int) -> int:
+    """Of an audience that waits, who gets measured links: who said yes before the plan."""
+    return int(
+        connection.execute(
+            text("SELECT count(*) FROM snapshot WHERE campaign_id = :c AND fields LIKE :mark"),
+            {"c": campaign_id, "mark": f'{{"{CONSENTED}"%'},
+        ).scalar_one()
+    )
+
+
 def measured_people(connection: Connection, campaign_id: int) -> int:
     """Of a campaign's audience, who would be measured at this moment: who says yes to it now."""
     return int(

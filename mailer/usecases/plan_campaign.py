@@ -17,6 +17,7 @@ from mailer.message.links import KeyRing
 from mailer.model.measuring import ClickMode
 from mailer.model.words import OnUnknown, Rendition
 from mailer.ports import Clock, Folder
+from mailer.store import clicks as clicks_kept
 from mailer.store import people, planning, runs
 from mailer.store.database import Database
 from mailer.usecases.check_issue import CheckReport, check_issue
@@ -58,6 +59,7 @@ class PlanReport:
     doubts: Sequence[str] = ()  # what in a segment's rule is probably not meant
     clicks: ClickMode = ClickMode.off
     measured_links: int = 0
+    measured_people: int | None = None  # of the audience, where people are measured
 
 
 def plan_campaign(
@@ -227,7 +229,13 @@ def plan_campaign(
         [*selected.doubts, *(split.doubts(frozen, report) if split else unsplit(report))],
         mode,
         len(measuring.numbers),
+        _measured_people(db, campaign_id) if mode is ClickMode.people else None,
     )
+
+
+def _measured_people(db: Database, campaign_id: int) -> int:
+    with db.read() as connection:
+        return clicks_kept.planned_people(connection, campaign_id)
 
 
 def _clipped(frozen: Frozen, report: CheckReport) -> Iterator[Fault]:
