@@ -20,6 +20,19 @@ from mailer.message.links import hkdf
 from mailer.model.measuring import ClickVerdict
 
 _V = ClickVerdict
+_INSIDE = [
+    ip_network(each)
+    for each in (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +167,13 @@ class Networks:
         self._keys: dict[tuple[int, str], bytes] = {}
 
     def hashed(self, ip: str, campaign: int, at: int) -> bytes | None:
-        """Eight octets, from /24 or /48; None for what is no address."""
+        """Eight octets, from /24 or /48; None where no network of a reader is known.
+
+        A loopback or private address is most likely a proxy that nobody has named as trusted: all
+        readers would seem to be one.
+        """
         address = _address(ip)
-        if address is None:
+        if address is None or any(address in network for network in _INSIDE):
             return None
         day = datetime.fromtimestamp(at / 1000, UTC).date().isoformat()
         if len(self._keys) > 1000:

@@ -16,6 +16,7 @@ from mailer.store.clicks import Row
 from mailer.store.database import Database
 
 MOST_ALIKE = 200  # clicks on one link from one network within the rules' horizon
+_UNKNOWN = 100  # times as many where the network is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class _Alike:
             known = Counter((each.number, each.network) for each in near)
             self._known[row.campaign] = known
         known[row.number, row.network] += 1
-        return known[row.number, row.network] <= MOST_ALIKE
+        most = MOST_ALIKE if row.network is not None else MOST_ALIKE * _UNKNOWN
+        return known[row.number, row.network] <= most
 
 
 def _judge_together(connection: Connection, rows: Iterable[Row], rules: ClickRules) -> None:

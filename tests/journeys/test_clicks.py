@@ -213,6 +213,9 @@ def test_people_are_counted_who_agreed_and_only_as_long_as_they_do(desk: Desk) -
         assert [each.url for each in export_person("anna@example.org", **export).clicks] == [
             HARBOUR
         ] * 2
+        page = desk.path / "anna.html"
+        desk.run("subscribers", "export", "anna@example.org", "--out", str(page))
+        assert page.read_text("utf-8").count("harbour.example.net/a?b=1&amp;c=2") == 2
         desk.run("segments", "add", "clicked", 'campaign("boats").clicked')
         assert desk.run("segments", "count", "clicked")["people"] == 1
 

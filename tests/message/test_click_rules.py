@@ -135,7 +135,8 @@ def test_a_network_is_a_hash_that_joins_nothing_beyond_day_and_campaign() -> Non
     assert NETWORKS.hashed("2001:db8:1::", 7, 5) != NETWORKS.hashed("2001:db8:2::", 7, 5)
     assert NETWORKS.hashed("::ffff:192.0.2.9", 7, 5) in same
     assert NETWORKS.hashed(HOME, 7, 5) != Networks(bytes(32)).hashed(HOME, 7, 5)
-    assert NETWORKS.hashed("testclient", 7, 5) is None
+    for ip in ("testclient", "", "127.0.0.1", "::1", "10.0.0.9", "192.168.1.1", "fd00::1"):
+        assert NETWORKS.hashed(ip, 7, 5) is None
 
 
 def test_the_data_is_dated_and_names_no_home() -> None:
