@@ -31,6 +31,7 @@ from mailer.contacts.vcards import read_vcards
 from mailer.errors import Fault, InputError, StoppedError
 
 STANDARD_INPUT = "-"
+SAMPLE_WIDTH = 100_000  # characters of a line by which its form is told
 FORMS = ("csv", "vcard", "jsonl", "lines")
 FORMS_BY_SUFFIX = {".vcf": "vcard", ".vcard": "vcard", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 DELIMITER_WORDS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "\\t": "\t"}
@@ -91,7 +92,8 @@ def _read(
 ) -> Table:
     """The table in a text, whose form shows in its first lines when nothing names it."""
     if form is None:
-        sample = list(islice(_lines(stream, found, name), SAMPLE_LINES))
+        first = islice(_lines(stream, found, name), SAMPLE_LINES)
+        sample = [line[:SAMPLE_WIDTH] for line in first]
         form = _shown_form(sample, text=Path(name).suffix.lower() == ".txt")
         stream.seek(0)
     lines = _lines(stream, found, name)
@@ -110,7 +112,7 @@ def _shown_form(sample: list[str], *, text: bool) -> str:
     first = next((line.strip("\ufeff \t\r\n") for line in sample if line.strip()), "")
     if first.upper() == "BEGIN:VCARD":
         return "vcard"
-    if first.startswith('{"') and first.endswith("}"):
+    if first.startswith('{"') and (first.endswith("}") or len(first) == SAMPLE_WIDTH):
         return "jsonl"
     headed = any(meaning(word) == ADDRESS for word in re.split(r"[,;\t|]", first))
     return "lines" if is_plain_list(sample) or (text and not headed) else "csv"

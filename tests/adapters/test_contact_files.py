@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -159,6 +160,22 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
         assert first.cells == ["a@x.org", "Genève"]
         with pytest.raises(InputError, match="changed while it was read"):
             list(table.rows)
+
+
+def test_a_row_of_ten_megabytes_stays_within_the_memory_of_an_import(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text("email,name\na@x.org,Ann\nb@x.org," + "x y@z," * 1_700_000 + "\nc@x.org,Cy\n")
+    tracemalloc.start()
+    try:
+        with open_contacts(path) as table:
+            addresses = [row.cells[0] for row in table.rows]
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert addresses[0] == "a@x.org"
+    assert addresses[-1] == "c@x.org"
+    assert most < 200_000_000
 
 
 def test_delimiters_by_name(tmp_path: Path) -> None:
