@@ -91,7 +91,7 @@ def require_recorded(connection: Connection, batch_id: int) -> None:
     if row is not None and row.changed and not row.recorded:
         raise InputError(
             f"What import {batch_id} changed is not on record any more, so it can't be undone.",
-            hint="It was made by an earlier version, or its record was pruned.",
+            hint="An earlier version made it, its record was pruned, or its people were erased.",
         )
 
 
