@@ -73,8 +73,8 @@ class Tricks:
     def _bend_sync(self) -> None:
         opened = Database.__init__
 
-        def bent(database: Database, url: Any) -> None:
-            opened(database, url)
+        def bent(database: Database, url: Any, **more: Any) -> None:
+            opened(database, url, **more)
 
             @event.listens_for(database.engine, "connect")
             def configure(connection: Any, _record: object) -> None:
