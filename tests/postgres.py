@@ -69,6 +69,14 @@ class Server:
     def drop(self, name: str) -> None:
         self._sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    def rename(self, name: str, other: str) -> None:
+        """Gives a database another name; whoever is connected to it is thrown out."""
+        self._sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+        )
+        self._sql(f'ALTER DATABASE "{name}" RENAME TO "{other}"')
+
     def stop(self) -> None:
         self._call("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -182,7 +182,8 @@ def for_worker(mailer: Mailer) -> Any:
 
 
 def _ports(mailer: Mailer) -> dict[str, Any]:
-    """What every send needs."""
+    """What every send needs; whoever left while the database was away is taken off first."""
+    mailer.carry_out_departures()
     return {
         "db": mailer.db,
         "keys": mailer.keys,

@@ -22,7 +22,7 @@ from sqlalchemy.pool import QueuePool
 
 from mailer.contacts.rule import fold
 from mailer.contacts.rule_values import PLAIN_NUMBER
-from mailer.errors import SettingsError
+from mailer.errors import SettingsError, StoppedError
 from mailer.store.trouble import translated
 from mailer.store.turn import Turn
 from mailer.store.writer import Writer
@@ -43,20 +43,46 @@ class Database:
         self.officer = officer
         self.dialect = url.get_backend_name()
         self.engine = _engine(url)
+        self._file: tuple[int, int] | None = None  # which file the name stood for
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that reads one consistent state."""
+        self._require_file()
         with translated(self.shown), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes. Keep it under a quarter of a second: others wait for it."""
+        self._require_file()
         with translated(self.shown), self.engine.connect() as plain:
             connection = plain.execution_options(mailer_immediate=True)
             with connection.begin():
                 yield connection
+
+    def _require_file(self) -> None:
+        """Raises StoppedError when a SQLite file was taken away under an open database.
+
+        Connections would go on writing into a file that has no name any more, and all of it would
+        be gone with the last of them. One that was put in its place is opened anew.
+        """
+        if not self.on_sqlite:
+            return
+        try:
+            found = Path(self.url.database or "").stat()
+        except FileNotFoundError:
+            if self._file is None:
+                return  # there was none yet
+            self.engine.dispose()
+            raise StoppedError(
+                f"The database {self.shown} was moved or removed.",
+                hint="Put it back, or restore a backup.",
+            ) from None
+        now = (found.st_dev, found.st_ino)
+        if self._file not in (None, now):
+            self.engine.dispose()
+        self._file = now
 
     @cached_property
     def writer(self) -> Writer:

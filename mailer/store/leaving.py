@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, text
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from mailer.store import site
 from mailer.store.dialect import gathered, json_rows, run
@@ -25,6 +26,12 @@ _LANGUAGE = (
     "   WHERE d.campaign_id = c.id AND d.subscriber_id = i.subscriber),"
     " (SELECT min(first.id) FROM variant first WHERE first.campaign_id = c.id)))"
 )
+
+
+_RETURNED = text(
+    "SELECT 1 FROM event WHERE subscriber_id = :subscriber AND list_id = :list"
+    " AND kind = 'subscribed' AND at > :at"
+).bindparams(bindparam("at", type_=UTCDateTime()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,12 @@ def leave_lists(connection: Connection, clicks: Sequence[Click]) -> list[Left | 
         if n not in settled:
             results[n] = _one(connection, click)
     return results
+
+
+def returned_since(connection: Connection, click: Click, list_id: int) -> bool:
+    """Whether somebody subscribed to a list again after the moment of a click."""
+    values = {"subscriber": click.subscriber_id, "list": list_id, "at": click.at}
+    return connection.execute(_RETURNED, values).first() is not None
 
 
 def _ordinary(

@@ -71,7 +71,7 @@ def _translate_sqlite(said: str, shown: str) -> MailerError | None:
             f"The database {shown} can't be opened.",
             hint="Does its folder exist? `mailer init` makes a workspace.",
         )
-    if "not a database" in said or "malformed" in said:
+    if "not a database" in said or "malformed" in said or "no such table" in said:
         return SettingsError(
             f"{shown} is not a database of mailer, or it is damaged.",
             hint="Restore it from a backup, or set MAILER_DATABASE_URL.",

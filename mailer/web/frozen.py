@@ -11,16 +11,22 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import json
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from mailer.errors import MailerError, NotFoundError
 from mailer.web.headers import WEB_VERSION_POLICY, Headers
 
+_AWAY = 5.0  # seconds until a database that is away is asked again
 FRESH = 1.0  # seconds that a page is shown without asking again
 _KEPT = 64 * 1024 * 1024  # octets of pages in memory, at most
 
@@ -102,7 +108,7 @@ class Kept:
 
 
 def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def takes_gzip(accepted: str) -> bool:
@@ -114,12 +120,45 @@ def takes_gzip(accepted: str) -> bool:
     return False
 
 
+class PageFiles:
+    """The pages as files, for a site that starts, or forgot them, while the database is away."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, key: str, language: str | None, page: FrozenPage) -> None:
+        """Writes a page in one piece. Where that can't be, there is just no copy."""
+        file = self._file(key, language)
+        part = file.with_suffix(f".{os.getpid()}")
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(asdict(page)), "utf-8")
+            part.replace(file)
+
+    def find(self, key: str, language: str | None) -> FrozenPage | None:
+        try:
+            return FrozenPage(**json.loads(self._file(key, language).read_text("utf-8")))
+        except OSError:
+            return None
+
+    def forget(self, key: str, language: str | None) -> None:
+        with suppress(OSError):
+            self._file(key, language).unlink(missing_ok=True)
+
+    def _file(self, key: str, language: str | None) -> Path:
+        name = hashlib.sha256(f"{key}/{language or ''}".encode()).hexdigest()[:40]
+        return self._folder / f"{name}.json"
+
+
 class FrozenPages:
     """Web versions by key and language, the least used ones forgotten first."""
 
-    def __init__(self, show: Callable[[str, str | None], FrozenPage], headers: Headers) -> None:
+    def __init__(
+        self, show: Callable[[str, str | None], FrozenPage], headers: Headers, folder: Path
+    ) -> None:
         self._show = show
         self._headers = headers
+        self._on_disk = PageFiles(folder)
         self._kept: OrderedDict[tuple[str, str | None], Kept] = OrderedDict()
         self._size = 0
         self._asked: dict[tuple[str, str | None], asyncio.Task[Kept]] = {}
@@ -149,17 +188,33 @@ class FrozenPages:
         known = self._kept.get((key, language))
         try:
             kept = await run_in_threadpool(self._look, key, language, known)
-        except Exception:
+        except (NotFoundError, WithdrawnError):
             self._forget((key, language))
+            self._on_disk.forget(key, language)
             raise
+        except MailerError:  # the database is away, and what was frozen is as it was
+            stale = known or await run_in_threadpool(self._from_disk, key, language)
+            if stale is None:
+                raise
+            stale.checked = time.monotonic() + _AWAY - FRESH
+            self._keep((key, language), stale)
+            return stale
         kept.checked = began
         if kept is not known and not kept.page.draft:  # a draft expires, so it is not kept
             self._keep((key, language), kept)
         return kept
 
+    def _from_disk(self, key: str, language: str | None) -> Kept | None:
+        page = self._on_disk.find(key, language)
+        return None if page is None else Kept(page, self._headers)
+
     def _look(self, key: str, language: str | None, known: Kept | None) -> Kept:
         page = self._show(key, language)
-        return known if known is not None and known.page == page else Kept(page, self._headers)
+        if known is not None and known.page == page:
+            return known
+        if not page.draft:
+            self._on_disk.keep(key, language, page)
+        return Kept(page, self._headers)
 
     def _keep(self, name: tuple[str, str | None], kept: Kept) -> None:
         self._forget(name)

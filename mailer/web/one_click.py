@@ -10,13 +10,16 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from mailer.errors import NotFoundError, StoppedError
-from mailer.usecases.unsubscribe_reader import Unsubscribed
+from starlette.concurrency import run_in_threadpool
+
+from mailer.errors import MailerError, NotFoundError, StoppedError
+from mailer.usecases.keep_departures import keep_departures
+from mailer.usecases.unsubscribe_reader import Step, Unsubscribed
 from mailer.usecases.unsubscribe_readers import Leaving, read_leaving, unsubscribe_readers
 from mailer.wiring import Mailer
 
 _GROUP = 256  # in one commit, at most: a quarter of a second even on a slow disk
-_ANSWER_WITHIN = 20.0  # seconds; a mail program that waits longer has gone
+ANSWER_WITHIN = 5.0  # seconds; then the wish is kept in a file, and may be committed as well
 
 _Waiting = tuple[Leaving, asyncio.Future[Unsubscribed]]
 
@@ -30,28 +33,42 @@ class OneClickDesk:
         self._waiting: list[_Waiting] = []
         self._busy = False
 
-    async def leave(self, token: str) -> Unsubscribed:
+    async def leave(self, token: str) -> Unsubscribed | None:
         """Unsubscribes the reader of a link; returns when that is durable.
 
-        Raises NotFoundError for a wrong token, StoppedError when the database does not answer in
-        time: the commit may come all the same.
+        None when the database does not answer: then the wish lies in the letterbox, as durable.
+        Raises NotFoundError for a wrong token, StoppedError when it can't be kept there either.
         """
         leaving = read_leaving(token, keys=self._keys, clock=self._clock)
         answer: asyncio.Future[Unsubscribed] = asyncio.get_running_loop().create_future()
         self._waiting.append((leaving, answer))
         if not self._busy:
             self._hand_over()
-        return await answer
+        try:
+            return await answer
+        except NotFoundError:
+            raise
+        except MailerError:
+            if not leaving.link.test:
+                await keep(self._mailer, token, Step.leave)
+            return None
 
     def _hand_over(self) -> None:
         group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
         loop = asyncio.get_running_loop()
         self._busy = True
-        late = loop.call_later(_ANSWER_WITHIN, _give_up, group)
+        late = loop.call_later(ANSWER_WITHIN, self._give_up, group)
         coming = unsubscribe_readers([leaving for leaving, _ in group], db=self._mailer.db)
         coming.add_done_callback(
             lambda came: loop.call_soon_threadsafe(self._answer, group, late, came)
         )
+
+    def _give_up(self, group: Sequence[_Waiting]) -> None:
+        """Waits no longer for the database: neither they nor those who stand behind them."""
+        behind, self._waiting = self._waiting, []
+        for _, answer in [*group, *behind]:
+            if not answer.done():
+                answer.set_exception(StoppedError("The database did not answer in time."))
 
     def _answer(
         self,
@@ -77,7 +94,7 @@ class OneClickDesk:
                 answer.set_result(result)
 
 
-def _give_up(group: Sequence[_Waiting]) -> None:
-    for _, answer in group:
-        if not answer.done():
-            answer.set_exception(StoppedError("The database did not answer in time."))
+async def keep(mailer: Mailer, token: str, step: Step) -> None:
+    """Puts a wish into the letterbox. Raises StoppedError when it is not durable there."""
+    wish = (token, step, mailer.clock.now())
+    await run_in_threadpool(keep_departures, [wish], letterbox=mailer.letterbox)

@@ -49,7 +49,7 @@ class PublicPages:
         public = mailer.settings.site_url
         self._places = Served(public, urlsplit(public).path)
         self._headers = headers
-        self._frozen = FrozenPages(self._look, headers)
+        self._frozen = FrozenPages(self._look, headers, mailer.kept_pages)
 
     def routes(self, prefix: str) -> Sequence[Route]:
         return (

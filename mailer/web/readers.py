@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from mailer.errors import MailerError, NotFoundError
 from mailer.model.words import LeavingReason
 from mailer.usecases.give_reason import give_reason
 from mailer.usecases.open_link import Through
@@ -23,8 +24,9 @@ from mailer.usecases.reconfirm_reader import reconfirm_reader, show_reconfirm
 from mailer.usecases.say_day import say_day
 from mailer.usecases.show_unsubscribe import Position, UnsubscribeView, show_unsubscribe
 from mailer.usecases.unsubscribe_reader import Step, unsubscribe_reader
+from mailer.usecases.unsubscribe_readers import read_leaving
 from mailer.web.forms import Form, read_form
-from mailer.web.one_click import OneClickDesk
+from mailer.web.one_click import ANSWER_WITHIN, OneClickDesk, keep
 from mailer.web.pages import Pages, back
 from mailer.web.wishes import durable, ports_of, wish
 from mailer.wiring import Mailer
@@ -70,9 +72,13 @@ class ReaderPages:
         return self._pages.page("reconfirm", language, view=view)
 
     async def _unsubscribe_page(self, request: Request) -> Response:
-        view = await run_in_threadpool(
-            show_unsubscribe, request.path_params["token"], **self._ports
-        )
+        token = request.path_params["token"]
+        try:
+            view = await run_in_threadpool(show_unsubscribe, token, **self._ports)
+        except NotFoundError:
+            raise
+        except MailerError:  # the link is genuine, and leaving is possible all the same
+            return self._pages.page("leave", self._pages.language(request))
         language = self._pages.language(request, view.language)
         day = ""
         if view.paused_until is not None:
@@ -88,19 +94,42 @@ class ReaderPages:
             return await self.one_click(request, token)
         action = form["action"]
         if action in _STEPS:
-            await durable(unsubscribe_reader(token, Step(action), **self._ports))
+            kept = await self._step(token, Step(action))
+            if kept:
+                return self._pages.message(request, "kept", 200)
         elif action == _REASON:
             await self._reason(token, form)
         else:
             await wish(token, form, Through.unsubscribe, self._ports)
         return back(request, done=action)
 
+    async def _step(self, token: str, step: Step) -> bool:
+        """Takes a step; whether it had to be kept for when the database is back.
+
+        To come back can wait: an undo is only taken while the database answers.
+        """
+        try:
+            await durable(unsubscribe_reader(token, step, **self._ports), within=ANSWER_WITHIN)
+        except NotFoundError:
+            raise
+        except MailerError:
+            if step is Step.undo or self._is_test(token):
+                raise
+            await keep(self._mailer, token, step)
+            return True
+        return False
+
     async def one_click(self, request: Request, token: str) -> Response:
         """RFC 8058 section 3.1: no redirect, and nothing that a mail program would have to show."""
         done = await self._desk.leave(token)
+        if done is None:
+            return PlainTextResponse(self._pages.language(request).plain("kept.text") + "\n")
         language = self._pages.language(request, done.language)
         name = "one_click.test" if done.test else "one_click.done"
         return PlainTextResponse(language.plain(name, list=done.list_title) + "\n")
+
+    def _is_test(self, token: str) -> bool:
+        return read_leaving(token, keys=self._mailer.keys, clock=self._mailer.clock).link.test
 
     async def _reason(self, token: str, form: Form) -> None:
         given = form["reason"]

@@ -96,7 +96,9 @@ class _Child:
                 app = make_site(mailer, log=log)
                 server = _server(app, trusted=mailer.settings.trusted_proxies, place=self.place)
                 watch = threading.Thread(
-                    target=_keep_in_touch, args=(server, tell, parent_alive), daemon=True
+                    target=_keep_in_touch,
+                    args=(server, tell, parent_alive, lambda: _carry_out(mailer, log)),
+                    daemon=True,
                 )
                 watch.start()
                 with posting(mailer, log):
@@ -108,7 +110,10 @@ class _Child:
 
 
 def _keep_in_touch(
-    server: uvicorn.Server, tell: Callable[[Any], None], parent_alive: Callable[[], bool]
+    server: uvicorn.Server,
+    tell: Callable[[Any], None],
+    parent_alive: Callable[[], bool],
+    now_and_then: Callable[[], None],
 ) -> None:
     """Tells the parent that connections are taken; ends with the parent, however that ends."""
     told = False
@@ -116,8 +121,20 @@ def _keep_in_touch(
         if server.started and not told:
             told = True
             tell({})
-        time.sleep(0.05 if not told else 1)
+        if told:
+            now_and_then()
+        time.sleep(1 if told else 0.05)
     server.should_exit = True
+
+
+def _carry_out(mailer: Mailer, log: FilteringBoundLogger) -> None:
+    """Takes off who asked for it while the database was away, as soon as it is back."""
+    try:
+        count = mailer.carry_out_departures()
+    except MailerError:
+        return  # still away: the next second asks again
+    if count:
+        log.info("departures", carried_out=count)
 
 
 @contextmanager

@@ -42,12 +42,12 @@ async def wish(token: str, form: Form, through: Through, ports: dict[str, Any]) 
         raise HTTPException(400)
 
 
-async def durable(answer: Future[T]) -> T:
+async def durable(answer: Future[T], *, within: float = _ANSWER_WITHIN) -> T:
     """Waits for the commit. Raises StoppedError when it takes too long; it may still come.
 
     Shielded, so that a reader who does not wait is heard all the same.
     """
     try:
-        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(answer)), _ANSWER_WITHIN)
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(answer)), within)
     except TimeoutError:
         raise StoppedError("The database did not answer in time.") from None

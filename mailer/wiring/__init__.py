@@ -30,8 +30,10 @@ from mailer.ports import DomainCheck, Fetcher, Folder, LinkFollower
 from mailer.settings import load_settings, sign_up_limits
 from mailer.store import migrations
 from mailer.store.database import Database, database_url
+from mailer.store.letterbox import Letterbox
 from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
 from mailer.usecases.deliver_service_mail import Postbox
+from mailer.usecases.keep_departures import carry_out_departures
 from mailer.usecases.post_service_mail import PostOffice, new_message_id
 from mailer.usecases.show_look import Look, show_look
 from mailer.usecases.sign_up import SignUpRules
@@ -134,6 +136,22 @@ class Mailer(Sending):
     def runs(self) -> Path:
         """Where flight recorders lie."""
         return self.workspace / "data" / "runs"
+
+    @property
+    def letterbox(self) -> Letterbox:
+        """Where wishes to leave wait while the database is away."""
+        return Letterbox(self.workspace / "data" / "letterbox")
+
+    @property
+    def kept_pages(self) -> Path:
+        """Where the site keeps web versions for when the database is away."""
+        return self.workspace / "data" / "kept-pages"
+
+    def carry_out_departures(self) -> int:
+        """Takes off who asked for it while the database was away; returns how many."""
+        return carry_out_departures(
+            letterbox=self.letterbox, db=self.db, keys=self.keys, clock=self.clock
+        )
 
     def rejects_file(self, source: str) -> RejectsFile:
         """Where the rows go that an import of this file refuses."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -11,9 +12,17 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from mailer.cli import sending
+from mailer.errors import InputError
+from mailer.message.links import Purpose, make
 from mailer.store.database import Database, database_url
+from mailer.usecases.keep_departures import keep_departures
+from mailer.usecases.unsubscribe_reader import Step
+from mailer.web.server import Place
+from mailer.wiring import open_mailer
 from tests import builders, sites
 from tests.builders import PAGE
+from tests.certificates import make_certificate
 
 
 @pytest.fixture
@@ -82,3 +91,41 @@ def test_it_speaks_over_a_socket_in_the_file_system(folder: Path) -> None:
 
     assert site.address == f"unix:{place}"
     assert health.json() == {"ok": True}
+
+
+def test_it_speaks_tls_with_a_certificate_of_its_own(folder: Path) -> None:
+    made = make_certificate(folder, "127.0.0.1")
+    options = ("--port", "0", "--tls-cert", made.chain, "--tls-key", made.key)
+    with sites.serving(folder, *options) as site:
+        trusting = ssl.create_default_context(cafile=str(made.authority))
+        with httpx2.Client(verify=trusting) as client:
+            health = client.get(f"{site.address}/healthz")
+
+    assert site.address.startswith("https://127.0.0.1:")
+    assert health.json() == {"ok": True}
+
+
+def test_half_a_certificate_is_refused(tmp_path: Path) -> None:
+    made = make_certificate(tmp_path, "127.0.0.1")
+    for place in (
+        Place(certificate=made.chain),
+        Place(key=made.key),
+        Place(certificate=made.authority, key=made.key),
+        Place(certificate=tmp_path / "none.pem", key=made.key),
+    ):
+        with pytest.raises(InputError, match="TLS"):
+            place.require_certificate()
+
+
+def test_who_left_while_the_database_was_away_is_off_before_a_send(folder: Path) -> None:
+    with open_mailer(folder) as mailer:
+        list_id = builders.make_list(mailer.db, "harbour")
+        anna = builders.make_subscriber(mailer.db, "anna@example.org")
+        builders.subscribe(mailer.db, anna, list_id)
+        campaign = builders.make_campaign(mailer.db, list_id, readers={anna: "en"})
+        token = make(mailer.keys, Purpose.unsubscribe, campaign.id, anna)
+        wish = (token, Step.leave, mailer.clock.now())
+        keep_departures([wish], letterbox=mailer.letterbox)
+        sending._ports(mailer)  # what `send`, `resume` and `worker` take before they claim
+
+        assert builders.status_of(mailer.db, anna, list_id) == "unsubscribed"
