@@ -108,7 +108,7 @@ class Kept:
 
 
 def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def takes_gzip(accepted: str) -> bool:

@@ -11,10 +11,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import connection as pipes
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -33,7 +32,7 @@ _REST = 2.0  # seconds before one that died at once is started again
 class Serve(Protocol):
     """What a child does: serves until SIGTERM, and says when it takes connections. Pickled."""
 
-    def __call__(self, tell: Callable[[Any], None], parent_alive: Callable[[], bool]) -> None: ...
+    def __call__(self, tell: Callable[[], None], parent_alive: Callable[[], bool]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -42,7 +41,6 @@ class _Child:
     said: Connection
     born: float
     ready: bool = False
-    told: dict[str, float] = field(default_factory=dict)
 
 
 class Processes:
@@ -57,7 +55,6 @@ class Processes:
         self._leaving: list[_Child] = []
         self._signals: list[int] = []
         self._not_before = 0.0
-        self._gone: dict[str, float] = {}
 
     def run(self, ready: Callable[[], None]) -> None:
         """Runs until SIGINT or SIGTERM; ``ready`` is called once when all take connections.
@@ -110,7 +107,7 @@ class Processes:
         return True
 
     def _listen(self, children: list[_Child], seconds: float, *more: int) -> None:
-        """Hears what the children say: that they are ready, then their counts."""
+        """Hears that children are ready, or have ended; or that a signal came."""
         by_pipe = {child.said: child for child in children if not child.said.closed}
         for heard in pipes.wait([*by_pipe, *more], seconds):
             if isinstance(heard, int):
@@ -118,12 +115,11 @@ class Processes:
                 continue
             child = by_pipe[heard]  # type: ignore[index]
             try:
-                told = child.said.recv()
+                child.said.recv()
             except (EOFError, OSError):
                 child.said.close()
                 continue
             child.ready = True
-            child.told = told or child.told
 
     def _look(self, wake: int) -> None:
         self._listen([*self._children, *self._leaving], _LOOK, wake)
@@ -132,14 +128,14 @@ class Processes:
             self._reload()
         for child in [each for each in self._leaving if not each.process.is_alive()]:
             self._leaving.remove(child)
-            self._bury(child)
+            child.said.close()
         dead = [child for child in self._children if not child.process.is_alive()]
         now = time.monotonic()
         if dead and now >= self._not_before:
             for child in dead:
                 self._log.error("died", pid=child.process.pid, status=child.process.exitcode)
                 self._children.remove(child)
-                self._bury(child)
+                child.said.close()
             self._not_before = now + _REST
             self._children += self._start(len(dead))
 
@@ -166,21 +162,7 @@ class Processes:
             if child.process.is_alive():
                 child.process.kill()
                 child.process.join()
-            self._bury(child)
-
-    def _bury(self, child: _Child) -> None:
-        for name, count in child.told.items():
-            self._gone[name] = self._gone.get(name, 0) + count
-        child.told = {}
-        child.said.close()
-
-    def counts(self) -> dict[str, float]:
-        """What all children have counted, those that have ended included."""
-        summed = dict(self._gone)
-        for child in [*self._children, *self._leaving]:
-            for name, count in child.told.items():
-                summed[name] = summed.get(name, 0) + count
-        return summed
+            child.said.close()
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -188,10 +170,4 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def _child(serve: Serve, say: Connection, parent: int) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal that closes; the parent acts
-    lock = threading.Lock()
-
-    def tell(what: Any) -> None:
-        with lock:
-            say.send(what)
-
-    serve(tell, lambda: os.getppid() == parent)
+    serve(lambda: say.send("ready"), lambda: os.getppid() == parent)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -145,14 +147,20 @@ class PublicPages:
         asset = self._pages.assets.get(request.path_params["name"])
         if asset is None:
             raise HTTPException(404)
+        zipped = takes_gzip(request.headers.get("accept-encoding", ""))
+        tags = (_tag(asset.name), _tag(f"{asset.name}-gzip"))
         headers = {
             "Cache-Control": _FOR_EVER,
             "Content-Security-Policy": FILE_POLICY,
-            "ETag": _tag(asset.name),
+            "ETag": tags[zipped],
+            "Vary": "Accept-Encoding",
         }
-        if _unchanged(request, headers["ETag"]):
+        if _known(request.headers.get("if-none-match", ""), tags):
             return Response(status_code=304, headers=headers)
-        return Response(asset.data, media_type=asset.media, headers=headers)
+        if zipped:
+            headers["Content-Encoding"] = "gzip"
+        data = _zipped(asset.data) if zipped else asset.data
+        return Response(data, media_type=asset.media, headers=headers)
 
     async def health(self, request: Request) -> Response:
         """For whoever watches the server: 200 while the database answers, else 503."""
@@ -188,6 +196,11 @@ def _page(kept: Kept, scope: Scope) -> Response:
     return kept.answer(
         zipped=zipped, unchanged=known is not None and _known(known.decode("latin-1"), kept.tags)
     )
+
+
+@lru_cache(maxsize=32)
+def _zipped(data: bytes) -> bytes:
+    return gzip.compress(data, 9, mtime=0)
 
 
 def _tag(name: str) -> str:

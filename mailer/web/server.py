@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from anyio import to_thread
@@ -89,7 +88,7 @@ class _Child:
     listener: socket.socket
     place: Place
 
-    def __call__(self, tell: Callable[[Any], None], parent_alive: Callable[[], bool]) -> None:
+    def __call__(self, tell: Callable[[], None], parent_alive: Callable[[], bool]) -> None:
         try:
             with open_mailer(self.workspace) as mailer:
                 log = make_log(gathered=True)
@@ -111,7 +110,7 @@ class _Child:
 
 def _keep_in_touch(
     server: uvicorn.Server,
-    tell: Callable[[Any], None],
+    tell: Callable[[], None],
     parent_alive: Callable[[], bool],
     now_and_then: Callable[[], None],
 ) -> None:
@@ -120,7 +119,7 @@ def _keep_in_touch(
     while parent_alive():
         if server.started and not told:
             told = True
-            tell({})
+            tell()
         if told:
             now_and_then()
         time.sleep(1 if told else 0.05)

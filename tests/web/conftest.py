@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from mailer.message.links import Purpose, make
 from mailer.settings import Settings
 from mailer.store.database import Database
+from mailer.web import frozen
 from mailer.web.log import make_log
 from mailer.web.site import make_site
 from mailer.wiring import Mailer
@@ -68,6 +69,12 @@ def settings() -> Callable[..., Settings]:
         return Settings.model_construct(**(known | values))
 
     return made
+
+
+@pytest.fixture(autouse=True)
+def pages_are_asked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a test sees at once what readers see within a second."""
+    monkeypatch.setattr(frozen, "FRESH", -1.0)
 
 
 @pytest.fixture

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from mailer.model.words import CampaignState
 from mailer.store.database import Database
+from mailer.web import frozen
 from tests import builders
 from tests.web.conftest import ORIGIN, Site, Story
 
@@ -194,3 +197,39 @@ def _sheet_name(site: Site) -> str:
     found = re.search(r"/static/(site-[0-9a-f]{16}\.css)", site.client.get("/x").text)
     assert found is not None
     return found[1]
+
+
+@pytest.mark.parametrize("fresh", [-1.0, 60.0])
+def test_what_is_not_personal_is_compressed_for_who_takes_it_so(
+    site: Site, story: Story, monkeypatch: pytest.MonkeyPatch, fresh: float
+) -> None:
+    monkeypatch.setattr(frozen, "FRESH", fresh)
+    found = re.search(r"/static/site-[^\"]+", site.client.get(story.unsubscribe).text)
+    assert found is not None
+    for path in (f"/w/{story.campaign.web_key}", found[0]):
+        plain = site.client.get(path, headers={"Accept-Encoding": "gzip;q=0, identity"})
+        zipped = site.client.get(path, headers={"Accept-Encoding": "br, gzip;q=0.5"})
+        again = {"If-None-Match": zipped.headers["etag"]}
+
+        assert plain.text == zipped.text
+        assert (plain.headers.get("content-encoding"), plain.headers["vary"]) == (
+            None,
+            "Accept-Encoding",
+        )
+        assert zipped.headers["content-encoding"] == "gzip"
+        assert zipped.headers["etag"] != plain.headers["etag"]
+        assert site.client.get(path, headers=again).status_code == 304
+
+
+def test_a_web_version_that_is_withdrawn_is_gone_a_second_later(
+    site: Site, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frozen, "FRESH", 0.05)
+    path = f"/w/{story.campaign.web_key}"
+    assert site.client.get(path).status_code == 200
+    with site.db.write() as connection:
+        connection.execute(text("UPDATE campaign SET withdrawn_at = planned_at"))
+    time.sleep(0.1)
+
+    assert site.client.get(path).status_code == 410
+    assert list(site.mailer.kept_pages.glob("*.json")) == []
