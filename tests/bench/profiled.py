@@ -28,13 +28,11 @@ _SOCKET = selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
 STAGES: dict[str, list[tuple[Any, str]]] = {
     "ledger: settle and claim (SQL)": [(Ledger, "exchange")],
     "ledger: begin, commit, sync": [(Writer, "_commit")],
-    "links, tokens, headers of the person": [(Letters, "render"), (Letters, "envelope")],
+    "links, tokens, headers of the person": [(Letters, "make")],
     "the letter's bytes": [(CompiledMessage, "merge")],
     "DKIM signature": [(Signer, "sign")],
-    "hash of the bytes": [
-        (dispatch_deliveries, "fingerprint"),
-        (render_ahead, "fingerprint"),
-    ],
+    "hash of the bytes": [(render_ahead, "fingerprint")],
+    "the text as DATA carries it": [(render_ahead, "Text")],
     "flight recorder": [(Recorder, name) for name in ("claim", "started", "answered", "free")],
     "reply to outcome": [(dispatch_deliveries, "classify")],
     "dispatch": [
