@@ -53,10 +53,17 @@ class Server:
             "-N",
             "--locale=C",
         )
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, also again after ``halt``; what was in it is there."""
         options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c max_connections=60"
-        self._call(
-            "pg_ctl", "-D", str(data), "-w", "-l", str(self.folder / "log"), "-o", options, "start"
-        )
+        data, log = str(self.folder / "data"), str(self.folder / "log")
+        self._call("pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start")
+
+    def halt(self) -> None:
+        """Stops it at once, as a crash does; its folder stays."""
+        self._call("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
 
     def url(self, name: str) -> str:
         return f"postgresql://mailer@/{name}?host={self.folder}"
@@ -78,7 +85,7 @@ class Server:
         self._sql(f'ALTER DATABASE "{name}" RENAME TO "{other}"')
 
     def stop(self) -> None:
-        self._call("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _sql(self, statement: str) -> None:

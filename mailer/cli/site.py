@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mailer.cli import screen
+from mailer.errors import StoppedError
 
 commands = typer.Typer(no_args_is_help=True, help="The public site: web versions, unsubscribe.")
 
@@ -43,8 +44,13 @@ def serve(
     from mailer.web.server import Place
     from mailer.web.server import serve as serve_site
 
-    with screen.opened() as mailer:
+    with screen.opened(check_schema=False) as mailer:
         mailer.keys  # noqa: B018  whatever is wrong is said here, before anything starts
+        try:
+            mailer.require_schema()
+        except StoppedError as away:
+            screen.note(f"{away.message} The site starts all the same: it shows the pages that it")
+            screen.note("has kept, and writes down who unsubscribes, until the database is back.")
     serve_site(
         screen.workspace(),
         Place(host, port, unix, tls_cert, tls_key),

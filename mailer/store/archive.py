@@ -343,6 +343,20 @@ def published(connection: Connection, *, unlisted: bool) -> Sequence[Row[Any]]:
     return connection.execute(query.order_by(_id())).all()
 
 
+def mended(connection: Connection) -> Sequence[Row[Any]]:
+    """Web key and moment of each campaign whose page was withdrawn or corrected, the last time."""
+    noted = (
+        select(col(Correction.campaign_id).label("id"), func.max(col(Correction.at)).label("at"))
+        .group_by(col(Correction.campaign_id))
+        .subquery()
+    )
+    return connection.execute(
+        select(col(Campaign.web_key), col(Campaign.withdrawn_at), noted.c.at)
+        .outerjoin(noted, noted.c.id == _id())
+        .where(col(Campaign.withdrawn_at).is_not(None) | noted.c.at.is_not(None))
+    ).all()
+
+
 def pictures_of(connection: Connection, campaign_ids: Sequence[int]) -> Sequence[str]:
     """The names of the files that campaigns show."""
     rows = connection.execute(

@@ -95,6 +95,10 @@ class Front:
         finally:
             self._note(scope, status, started)
 
+    def sweep(self) -> int:
+        """Removes copies of pages that are kept for nothing; to be called now and then."""
+        return self._public.sweep()
+
     def _note(self, scope: Scope, status: int, started: float) -> None:
         self._log.info(
             "request",

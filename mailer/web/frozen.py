@@ -15,7 +15,7 @@ import json
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +26,9 @@ from starlette.responses import Response
 from mailer.errors import MailerError, NotFoundError
 from mailer.web.headers import WEB_VERSION_POLICY, Headers
 
+_MOST = 256 * 1024 * 1024  # octets of pages in files, at most
+_OLDEST = 180 * 86_400.0  # seconds that a page lies there since it was put there
+_UNFINISHED = 3600.0  # seconds; what is not whole by then was left by one that was killed
 _AWAY = 5.0  # seconds until a database that is away is asked again
 FRESH = 1.0  # seconds that a page is shown without asking again
 _KEPT = 64 * 1024 * 1024  # octets of pages in memory, at most
@@ -62,11 +65,12 @@ class WithdrawnError(Exception):
 class Kept:
     """A page as it goes out. No letter of it is personal, so compressing it tells nothing."""
 
-    __slots__ = ("_answers", "_headers", "_plain", "_tag", "checked", "page")
+    __slots__ = ("_answers", "_headers", "_plain", "_tag", "checked", "page", "taken")
 
-    def __init__(self, page: FrozenPage, headers: Headers) -> None:
+    def __init__(self, page: FrozenPage, headers: Headers, taken: float | None = None) -> None:
         self.page = page
         self.checked = 0.0  # by the monotonic clock
+        self.taken = time.time() if taken is None else taken  # from the database, by the wall clock
         self._headers = headers
         self._plain = page.html.encode()
         self._tag = hashlib.sha256(self._plain).hexdigest()[:32]
@@ -121,7 +125,10 @@ def takes_gzip(accepted: str) -> bool:
 
 
 class PageFiles:
-    """The pages as files, for a site that starts, or forgot them, while the database is away."""
+    """The pages as files, for a site that starts, or forgot them, while the database is away.
+
+    A file is named by the hashes of its page's key and language, and dated when it was put there.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -138,16 +145,54 @@ class PageFiles:
     def find(self, key: str, language: str | None) -> FrozenPage | None:
         try:
             return FrozenPage(**json.loads(self._file(key, language).read_text("utf-8")))
-        except OSError:
+        except (OSError, ValueError, TypeError):  # the latter two: not as this program writes it
             return None
+
+    def taken(self, key: str, language: str | None) -> float:
+        """When the page was put there; 0 when it was not."""
+        try:
+            return self._file(key, language).stat().st_mtime
+        except OSError:
+            return 0.0
+
+    def sweep(self, mended: Mapping[str, float], now: float) -> int:
+        """Removes what is not to be shown any more, too old, or too much; returns how many files.
+
+        ``mended`` says by key when a page was withdrawn or corrected. Processes may sweep beside
+        each other.
+        """
+        dated = sorted(self._all(), key=lambda each: each[1], reverse=True)  # the newest first
+        stale = {_short(key): at for key, at in mended.items()}
+        size = gone = 0
+        for file, date, length in dated:
+            whole = file.suffix == ".json"
+            size += length
+            if (
+                size > _MOST
+                or now - date > (_OLDEST if whole else _UNFINISHED)
+                or stale.get(file.name.partition("-")[0], 0.0) >= date
+            ):
+                with suppress(OSError):
+                    file.unlink(missing_ok=True)
+                    gone += 1
+        return gone
+
+    def _all(self) -> Iterator[tuple[Path, float, int]]:
+        with suppress(OSError):
+            for file in self._folder.iterdir():
+                found = file.stat()
+                yield file, found.st_mtime, found.st_size
 
     def forget(self, key: str, language: str | None) -> None:
         with suppress(OSError):
             self._file(key, language).unlink(missing_ok=True)
 
     def _file(self, key: str, language: str | None) -> Path:
-        name = hashlib.sha256(f"{key}/{language or ''}".encode()).hexdigest()[:40]
-        return self._folder / f"{name}.json"
+        return self._folder / f"{_short(key)}-{_short(language or '')[:8]}.json"
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
 class FrozenPages:
@@ -159,9 +204,18 @@ class FrozenPages:
         self._show = show
         self._headers = headers
         self._on_disk = PageFiles(folder)
+        self._mended: Mapping[str, float] = {}
         self._kept: OrderedDict[tuple[str, str | None], Kept] = OrderedDict()
         self._size = 0
         self._asked: dict[tuple[str, str | None], asyncio.Task[Kept]] = {}
+
+    def sweep(self, mended: Mapping[str, float]) -> int:
+        """Sees that no page is shown from memory or a file that was mended since; see PageFiles.
+
+        For another thread than the loop's.
+        """
+        self._mended = mended
+        return self._on_disk.sweep(mended, time.time())
 
     def fresh(self, key: str, language: str | None) -> Kept | None:
         """What may be shown without asking."""
@@ -194,7 +248,7 @@ class FrozenPages:
             raise
         except MailerError:  # the database is away, and what was frozen is as it was
             stale = known or await run_in_threadpool(self._from_disk, key, language)
-            if stale is None:
+            if stale is None or stale.taken <= self._mended.get(key, 0.0):
                 raise
             stale.checked = time.monotonic() + _AWAY - FRESH
             self._keep((key, language), stale)
@@ -205,8 +259,8 @@ class FrozenPages:
         return kept
 
     def _from_disk(self, key: str, language: str | None) -> Kept | None:
-        page = self._on_disk.find(key, language)
-        return None if page is None else Kept(page, self._headers)
+        taken, page = self._on_disk.taken(key, language), self._on_disk.find(key, language)
+        return None if page is None else Kept(page, self._headers, taken)
 
     def _look(self, key: str, language: str | None, known: Kept | None) -> Kept:
         page = self._show(key, language)

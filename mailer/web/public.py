@@ -18,6 +18,7 @@ from starlette.types import Scope
 from mailer.errors import MailerError
 from mailer.usecases.check_health import check_health
 from mailer.usecases.check_site import answer_probe
+from mailer.usecases.list_mended import list_mended
 from mailer.usecases.say_day import say_day
 from mailer.usecases.show_picture import show_picture
 from mailer.usecases.show_web_version import ShownPage, show_web_version
@@ -85,6 +86,13 @@ class PublicPages:
         key, _, language = path.partition("/")
         kept = self._frozen.fresh(key, language if "/" in path else None)
         return None if kept is None else _page(kept, scope)
+
+    def sweep(self) -> int:
+        """Removes the copies of pages that are not to be shown any more; returns how many.
+
+        Raises MailerError while the database is away.
+        """
+        return self._frozen.sweep(list_mended(db=self._mailer.db))
 
     def _look(self, key: str, language: str | None, *, as_sent: bool = False) -> FrozenPage:
         db, clock = self._mailer.db, self._mailer.clock

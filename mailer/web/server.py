@@ -22,6 +22,7 @@ from structlog.typing import FilteringBoundLogger
 
 from mailer.errors import InputError, MailerError, StoppedError
 from mailer.web.connection import Connection
+from mailer.web.front import Front
 from mailer.web.log import make_log
 from mailer.web.postman import posting
 from mailer.web.processes import Processes
@@ -38,6 +39,7 @@ _THREADS = 4  # that read the database; more would only wait for each other
 _SWITCH = 0.001  # seconds that a thread may keep the loop waiting
 _STOP_WITHIN = 10  # seconds for answers that are being written
 _START_WITHIN = 30.0  # seconds
+_SWEEP_EVERY = 60.0  # seconds between two looks at the pages that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +92,23 @@ class _Child:
 
     def __call__(self, tell: Callable[[], None], parent_alive: Callable[[], bool]) -> None:
         try:
-            with open_mailer(self.workspace) as mailer:
+            with open_mailer(self.workspace, check_schema=False) as mailer:
                 log = make_log(gathered=True)
                 app = make_site(mailer, log=log)
+                chores = _Chores(mailer, app, log)
+                chores.begin()
                 server = _server(app, trusted=mailer.settings.trusted_proxies, place=self.place)
                 watch = threading.Thread(
                     target=_keep_in_touch,
-                    args=(server, tell, parent_alive, lambda: _carry_out(mailer, log)),
+                    args=(server, tell, parent_alive, chores),
                     daemon=True,
                 )
                 watch.start()
                 with posting(mailer, log):
                     server.run(sockets=[self.listener])
                 app.clicks.flush()
+                if chores.refused is not None:
+                    raise chores.refused
         except MailerError as error:
             make_log().error("not_started", error=type(error).__name__, message=str(error))
             raise SystemExit(error.exit_status) from None
@@ -112,28 +118,65 @@ def _keep_in_touch(
     server: uvicorn.Server,
     tell: Callable[[], None],
     parent_alive: Callable[[], bool],
-    now_and_then: Callable[[], None],
+    now_and_then: Callable[[], bool],
 ) -> None:
-    """Tells the parent that connections are taken; ends with the parent, however that ends."""
+    """Tells the parent that connections are taken; ends with the parent, however that ends,
+    or when ``now_and_then`` says that it can't go on.
+    """
     told = False
     while parent_alive():
         if server.started and not told:
             told = True
             tell()
-        if told:
-            now_and_then()
+        if told and not now_and_then():
+            break
         time.sleep(1 if told else 0.05)
     server.should_exit = True
 
 
-def _carry_out(mailer: Mailer, log: FilteringBoundLogger) -> None:
-    """Takes off who asked for it while the database was away, as soon as it is back."""
-    try:
-        count = mailer.carry_out_departures()
-    except MailerError:
-        return  # still away: the next second asks again
-    if count:
-        log.info("departures", carried_out=count)
+class _Chores:
+    """What a process does beside its pages, each second. The database may be away."""
+
+    def __init__(self, mailer: Mailer, app: Front, log: FilteringBoundLogger) -> None:
+        self._mailer = mailer
+        self._app = app
+        self._log = log
+        self._known = False  # whether the database is of this program
+        self._next_sweep = 0.0
+        self.refused: MailerError | None = None  # why the process can't go on
+
+    def begin(self) -> None:
+        """Looks at the database. Raises SettingsError when it is not of this program."""
+        try:
+            self._mailer.require_schema()
+        except StoppedError as error:
+            self._log.warning("database_away", message=error.message)
+        else:
+            self._known = True
+
+    def __call__(self) -> bool:
+        """False when the process is to end: the database is back, and is another."""
+        try:
+            if not self._known:
+                self._mailer.require_schema()
+                self._known = True
+                self._log.info("database_back")
+            self._carry_out()
+            if time.monotonic() >= self._next_sweep:
+                self._next_sweep = time.monotonic() + _SWEEP_EVERY
+                self._app.sweep()
+        except StoppedError:
+            return True  # still away: the next second asks again
+        except MailerError as error:
+            self.refused = None if self._known else error
+            return self._known
+        return True
+
+    def _carry_out(self) -> None:
+        """Takes off who asked for it while the database was away, as soon as it is back."""
+        count = self._mailer.carry_out_departures()
+        if count:
+            self._log.info("departures", carried_out=count)
 
 
 @contextmanager

@@ -153,6 +153,12 @@ class Mailer(Sending):
             letterbox=self.letterbox, db=self.db, keys=self.keys, clock=self.clock
         )
 
+    def require_schema(self) -> None:
+        """Raises SettingsError when the database is missing, older or newer than this program,
+        StoppedError when it does not answer.
+        """
+        migrations.require_current(self.db)
+
     def rejects_file(self, source: str) -> RejectsFile:
         """Where the rows go that an import of this file refuses."""
         stem = Path(source).stem if source != "-" else "standard-input"
