@@ -19,6 +19,7 @@ from typing import IO
 from xml.sax.saxutils import unescape
 
 from mailer.errors import Fault, InputError
+from mailer.model.shown import counted
 
 MOST_CELLS = 20_000_000
 MOST_COLUMNS = 1_000
@@ -71,9 +72,10 @@ def refuse_far_cells(path: Path, name: str, sheet: str | None) -> None:
 
 def _refuse_far(extent: Extent, name: str) -> None:
     if extent.columns > MOST_COLUMNS:
-        far, much = extent.rightmost, f"{extent.columns:,} columns"
+        far, much = extent.rightmost, counted(extent.columns, "column")
     elif extent.rows * extent.columns > MOST_CELLS:
-        far, much = extent.lowest, f"{extent.rows:,} rows of {extent.columns:,} columns"
+        width = counted(extent.columns, "column")
+        far, much = extent.lowest, f"{counted(extent.rows, 'row')} of {width}"
     else:
         return
     raise InputError(

@@ -9,6 +9,7 @@ import typer
 from mailer.cli import campaign_report, screen
 from mailer.cli.campaign_words import Id, Yes
 from mailer.errors import InputError
+from mailer.model.shown import counted
 from mailer.model.words import DeliveryState
 
 if TYPE_CHECKING:
@@ -61,7 +62,10 @@ def choose(
     if not screen.result(
         {"campaign": made.campaign, "slug": made.slug, "chosen": made.chosen, "left": made.people}
     ):
-        screen.say(f"Subject {made.chosen} is chosen: {made.people:,} people wait for it.")
+        screen.say(
+            f"Subject {made.chosen} is chosen:"
+            f" {counted(made.people, 'person waits', 'people wait')} for it."
+        )
         screen.say(f"Next: mailer campaigns send {made.slug}")
 
 
@@ -84,7 +88,7 @@ def cancel(name: Id, yes: Yes = False) -> None:
     with screen.opened() as mailer:
         skipped = cancel_campaign(name, **_reopening(mailer))
     if not screen.result({"campaign": name, "state": "cancelled", "skipped": skipped}):
-        screen.say(f"Cancelled. {skipped:,} people are skipped.")
+        screen.say(f"Cancelled. {counted(skipped, 'person is', 'people are')} skipped.")
 
 
 def retry(name: Id) -> None:
@@ -133,7 +137,7 @@ def _reopened(mailer: Mailer, name: str, people: int, what: str) -> None:
     report = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
     if screen.result(campaign_report.document(report)):
         return
-    screen.say(f"{people:,} people were {what}.")
+    screen.say(f"{counted(people, 'person was', 'people were')} {what}.")
     if report.counts.left:
         screen.say(f"Next: mailer campaigns send {report.slug}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailer.cli import screen
 from mailer.model.measuring import ClickMode
+from mailer.model.shown import counted, headcount
 from mailer.model.words import CampaignState, Counts, DeliveryState
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def print_counts(report: CampaignReport) -> None:
     for each in report.variants:
         told = [f"{people:,} {state}" for state, people in _states(each.counts)]
         which = f"{each.language}, subject {each.version}" if report.split else each.language
-        screen.say(f"  {which}: {each.counts.audience:,} people – {', '.join(told)}")
+        screen.say(f"  {which}: {headcount(each.counts.audience)} – {', '.join(told)}")
     if report.split is not None:
         _print_split(report.split)
     for reason, reply in report.replies.items():
@@ -173,8 +174,8 @@ def print_counts(report: CampaignReport) -> None:
 def _print_split(split: SplitReport) -> None:
     screen.say(f"  subject a: {split.a}")
     screen.say(f"  subject b: {split.b}")
-    for rule, counted in split.measured.items():
-        told = " · ".join(f"{v}: {m.counted:,} of {m.of:,}" for v, m in counted.items())
+    for rule, measured in split.measured.items():
+        told = " · ".join(f"{v}: {m.counted:,} of {m.of:,}" for v, m in measured.items())
         screen.say(f"  {rule}: {told}")
     if split.chosen and not split.waits:
         screen.say(f"  chosen: {split.chosen}")
@@ -239,8 +240,8 @@ def print_next(report: CampaignReport) -> None:
         screen.say(f"Next: mailer campaigns {verb.format(report.slug)}")
     elif report.counts.unknown:
         screen.say(
-            f"{report.counts.unknown:,} people are unknown: their text was on its way and no answer"
-            " came back. Nobody sends it to them again unless you say so."
+            f"{counted(report.counts.unknown, 'person is', 'people are')} unknown: their text was"
+            " on its way and no answer came back. Nobody sends it to them again unless you say so."
         )
         screen.say(f"Next: mailer campaigns unknown {report.slug}  (then --resend or --skip)")
     elif report.state is CampaignState.finished:

@@ -221,7 +221,11 @@ def _explain(mailer: Mailer, path: Path, address: str, wishes: Wishes) -> None:
         return
     screen.say(f"{found.address} {'gets it.' if found.included else 'does not get it.'}")
     for reason in found.reasons:
-        screen.say(f"  – {reason}: {screen.left_out_because(reason)}")
+        if reason != "suppressed":
+            screen.say(f"  – {reason}: {screen.left_out_because(reason)}")
+    for block in found.suppressed:
+        where = f"on “{block.list}”" if block.list else "on any list"
+        screen.say(f"  – suppressed: is never to be mailed {where} ({block.reason})")
     for each in found.segments:
         verdicts.show(each)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailer.cli import screen
 from mailer.model.measuring import ClickMode
+from mailer.model.shown import counted, headcount
 
 if TYPE_CHECKING:
     from mailer.usecases.plan_campaign import PlanReport
@@ -24,10 +25,12 @@ _WHY = {
 
 def planned(report: PlanReport) -> str:
     """What is measured, in a sentence; not of who said no, or nothing."""
-    links = f"Clicks on {report.measured_links:,} links are measured"
+    links = f"Clicks on {counted(report.measured_links, 'link')} are measured"
     if report.measured_people is None:
         return f"{links}, without anybody's name."
-    return f"{links}, of {report.measured_people:,} people who agreed; the others get direct links."
+    return (
+        f"{links}, of {headcount(report.measured_people)} who agreed; the others get direct links."
+    )
 
 
 def document(report: ClicksReport) -> dict[str, Any]:

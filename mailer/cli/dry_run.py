@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mailer.cli import screen
+from mailer.model.shown import counted, headcount
 
 if TYPE_CHECKING:
     from mailer.usecases.rehearse_campaign import Rehearsal
@@ -62,20 +63,25 @@ def _print(found: Rehearsal, mailer: Mailer) -> None:
     )
     for each in found.sizes:
         screen.say(
-            f"  {each.language}: {each.letters:,} letters of {_kilobytes(each.smallest)} to"
-            f" {_kilobytes(each.largest)}, {_kilobytes(each.average)} on average"
+            f"  {each.language}: {counted(each.letters, 'letter')} of"
+            f" {_kilobytes(each.smallest)} to {_kilobytes(each.largest)},"
+            f" {_kilobytes(each.average)} on average"
         )
     screen.say(
-        f"  {_kilobytes(found.octets)} in all; the longest line has {found.longest_line} octets"
+        f"  {_kilobytes(found.octets)} in all; the longest line has"
+        f" {counted(found.longest_line, 'octet')}"
     )
     if found.beyond_ascii:
-        screen.say(f"  {found.beyond_ascii:,} addresses need a server that offers SMTPUTF8")
+        screen.say(
+            f"  {counted(found.beyond_ascii, 'address needs', 'addresses need')} a server that"
+            " offers SMTPUTF8"
+        )
     rate = mailer.settings.smtp_rate
     if rate:
         minutes = found.letters / rate / 60
-        screen.say(f"  at {rate:g} messages a second: {minutes:,.1f} minutes")
+        screen.say(f"  at {rate:g} a second: {minutes:,.1f} min")
     for trouble in found.troubles:
-        who = f" ({trouble.people:,} people, such as {', '.join(trouble.examples)})"
+        who = f" ({headcount(trouble.people)}, such as {', '.join(trouble.examples)})"
         screen.say(f"  ✗ {trouble.what}{who if trouble.people else ''}")
     screen.say()
     if found.troubles:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mailer.cli import screen
+from mailer.model.shown import counted
 from mailer.model.words import FieldKind
 
 fields = typer.Typer(no_args_is_help=True, help="Custom fields of people, and their kinds.")
@@ -36,7 +37,8 @@ def add_field(
         screen.say(f"“{made.name}” is a {_kind(made.kind, made.choices)}.")
         if made.misfits:
             screen.say(
-                f"  {made.misfits:,} people have a value of another kind, which reads as empty:"
+                f"  {counted(made.misfits, 'person has', 'people have')} a value of another kind,"
+                " which reads as empty:"
                 " import it again."
             )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailer.cli import screen
+from mailer.model.shown import counted
 
 if TYPE_CHECKING:
     from mailer.usecases.check_issue import CheckReport
@@ -59,7 +60,7 @@ def _print_programs(report: CheckReport) -> None:
 
 
 def _print_summary(report: CheckReport, path: Path) -> None:
-    counts = [_many(len(report.errors), "error"), _many(len(report.warnings), "warning")]
+    counts = [counted(len(report.errors), "error"), counted(len(report.warnings), "warning")]
     if report.silenced:
         counts.append(f"{len(report.silenced)} silenced")
     if report.errors or report.warnings or report.silenced:
@@ -67,7 +68,7 @@ def _print_summary(report: CheckReport, path: Path) -> None:
     else:
         screen.say("Nothing is wrong with it.")
     if report.variants:
-        followed = f"; {_many(report.followed, 'link')} followed" if report.followed else ""
+        followed = f"; {counted(report.followed, 'link')} followed" if report.followed else ""
         screen.say(
             f"HTML at most {report.html_bytes / 1000:.0f} kB of the 102 kB that Gmail shows"
             f"{followed}"
@@ -76,10 +77,6 @@ def _print_summary(report: CheckReport, path: Path) -> None:
         screen.say("Why a rule is there: mailer issues rules RULE")
     if report.ok:
         screen.say(f"Next: mailer issues test {path} --to YOU@example.org")
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def report_document(report: CheckReport) -> dict[str, Any]:

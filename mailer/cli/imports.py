@@ -9,6 +9,7 @@ import typer
 
 from mailer.cli import screen
 from mailer.errors import InputError
+from mailer.model.shown import counted, headcount, shown_value
 from mailer.model.words import DateOrder, SubscriptionStatus
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _print_sample(sample: Mapping[str, Sequence[Difference]]) -> None:
 
 
 def _shown(value: object) -> str:
-    return "–" if value is None else str(value)
+    return "–" if value is None else shown_value(value)
 
 
 def _print_import(report: ImportReport) -> None:
@@ -216,7 +217,10 @@ def _print_shown(each: ShownImport) -> None:
     if each.state == "stopped":
         screen.say("  It was stopped half-way: the same import, run again, completes it.")
     if each.state == "undone" and each.undoable:
-        screen.say(f"  {each.undoable:,} people were left as they are when it was undone.")
+        screen.say(
+            f"  {counted(each.undoable, 'person was', 'people were')} left as they are when it was"
+            " undone."
+        )
 
 
 @imports.command("undo")
@@ -231,13 +235,15 @@ def undo_import(
     with screen.opened() as mailer:
         [shown] = find(batch, db=mailer.db)
         screen.note(
-            f"Import {batch} ({shown.file} into “{shown.list}”) changed {shown.undoable:,} people."
+            f"Import {batch} ({shown.file} into “{shown.list}”) changed"
+            f" {headcount(shown.undoable)}."
         )
         screen.confirm("Take it back? yes or no", answer="yes", yes=yes)
         report = undo(batch, db=mailer.db, clock=mailer.clock)
     if screen.result(report):
         return
-    screen.say(f"Import {batch} is undone: {report.undone:,} people are as they were before.")
+    restored = counted(report.undone, "person is", "people are")
+    screen.say(f"Import {batch} is undone: {restored} as they were before.")
     for kept in report.kept[:10]:
         screen.say(f"  left: {kept.address} ({kept.why})")
     if len(report.kept) > 10:

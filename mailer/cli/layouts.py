@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailer.cli import screen
+from mailer.model.shown import counted
 
 if TYPE_CHECKING:
     from mailer.usecases.show_layouts import ShownBlock
@@ -100,13 +101,13 @@ def check(name: Name) -> None:
         ratios = [pair.ratio for pair in report.pairs if pair.ratio is not None]
         if ratios:
             screen.say(
-                f"{len(ratios)} pairs of colours, the weakest with a contrast of"
+                f"{counted(len(ratios), 'pair')} of colours, the weakest with a contrast of"
                 f" {min(ratios):.1f}:1"
             )
         screen.say(
-            f"{len(report.errors)} errors, {len(report.warnings)} warnings"
+            f"{counted(len(report.errors), 'error')}, {counted(len(report.warnings), 'warning')}"
             if report.errors or report.warnings
-            else f"{report.blocks} blocks; nothing is wrong with it."
+            else f"{counted(report.blocks, 'block')}; nothing is wrong with it."
         )
     if not report.ok:
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ import typer
 
 from mailer.cli import screen
 from mailer.errors import InputError
+from mailer.model.shown import headcount
 from mailer.model.words import OptIn
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ def drop_silent(
         if not dry_run:
             silent = drop(name, **ports, dry_run=True).dropped
             screen.confirm(
-                f"Unsubscribe {silent:,} people from “{name}”? Type their number:",
+                f"Unsubscribe {headcount(silent)} from “{name}”? Type their number:",
                 answer=str(silent),
                 yes=yes,
             )

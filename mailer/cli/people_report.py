@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mailer.cli import screen
 from mailer.errors import InputError
+from mailer.model.shown import shown_value
 from mailer.model.words import Frequency
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def print_person(person: ShownSubscriber) -> None:
     if person.language:
         screen.say(f"  language = {person.language}")
     for name, value in person.fields.items():
-        screen.say(f"  {name} = {value}")
+        screen.say(f"  {name} = {shown_value(value)}")
     if person.tags:
         screen.say(f"  tags: {', '.join(person.tags)}")
     screen.say(f"  tracking: {person.tracking}")

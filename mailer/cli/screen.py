@@ -148,7 +148,7 @@ _BECAUSE = {
     "unsubscribed": "has left the list",
     "bounced": "the address does not exist any more",
     "complained": "reported a mail as spam",
-    "suppressed": "is never to be mailed",
+    "suppressed": "is never to be mailed, on this list or on any",
     "segment": "is not in the segment",
     "excluded_list": "is on a list that was left out",
     "excluded_segment": "is in a segment that was left out",

@@ -8,6 +8,7 @@ import typer
 
 from mailer.cli import screen, verdicts
 from mailer.errors import InputError
+from mailer.model.shown import headcount
 
 if TYPE_CHECKING:
     from mailer.usecases.show_segments import ShownSegment
@@ -105,7 +106,7 @@ def count(
         screen.note(f"Warning: {doubt}")
     if not screen.result(found):
         where = f" who get “{found.list}”" if found.list else ""
-        screen.say(f"{found.people:,} of {found.of:,} people{where}")
+        screen.say(f"{found.people:,} of {headcount(found.of)}{where}")
 
 
 @commands.command()
@@ -159,7 +160,7 @@ def remove(
 
 
 def _print(segment: ShownSegment) -> None:
-    people = "can't be used" if segment.people is None else f"{segment.people:,} people"
+    people = "can't be used" if segment.people is None else headcount(segment.people)
     archived = "  (archived)" if segment.archived_at else ""
     screen.say(f"{segment.name}: {people}{archived}")
     if segment.description:

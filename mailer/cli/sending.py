@@ -9,6 +9,7 @@ import typer
 from mailer.cli import campaign_report, scheduling, screen
 from mailer.cli.send_progress import Events, SendProgress, opened_events
 from mailer.errors import Fault, InputError
+from mailer.model.shown import counted
 from mailer.model.words import CampaignState
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _add_missing(mailer: Mailer, campaign: CampaignReport) -> None:
         retry_after=mailer.settings.retry_after,
         lane_of=mailer.sending_policy.lane_of,
     )
-    screen.note(f"{found.added:,} people were added.")
+    screen.note(f"{counted(found.added, 'person was', 'people were')} added.")
     if mailer.settings.require_approval and found.added:
         after = show_campaign(slug, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
         if not screen.result(campaign_report.document(after)):

@@ -8,6 +8,7 @@ import typer
 
 from mailer.cli import screen
 from mailer.cli.lists import Name
+from mailer.model.shown import headcount
 
 if TYPE_CHECKING:
     from mailer.usecases.deliver_service_mail import Delivered
@@ -55,7 +56,7 @@ def remind_pending(
         if not dry_run:
             may = remind(name, **ports, dry_run=True).may_be_asked
             screen.confirm(
-                f"Write to {may:,} people of “{name}”? Type their number:",
+                f"Write to {headcount(may)} of “{name}”? Type their number:",
                 answer=str(may),
                 yes=yes,
             )

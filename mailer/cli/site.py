@@ -9,6 +9,7 @@ import typer
 
 from mailer.cli import screen
 from mailer.errors import StoppedError
+from mailer.model.shown import counted
 
 commands = typer.Typer(no_args_is_help=True, help="The public site: web versions, unsubscribe.")
 
@@ -107,7 +108,7 @@ def build(
             screen.detail(f"{what} {name}")
     for name in done.kept:
         screen.note(f"{name} is not the site's any more, but somebody has changed it: it stays.")
-    counted = (len(done.new), len(done.changed), len(done.removed), done.unchanged)
-    told = "{:,} new, {:,} changed, {:,} removed, {:,} as they were".format(*counted)
-    screen.say(f"{done.files:,} files in {done.folder}: {told}.")
+    counts = (len(done.new), len(done.changed), len(done.removed), done.unchanged)
+    told = "{:,} new, {:,} changed, {:,} removed, {:,} as they were".format(*counts)
+    screen.say(f"{counted(done.files, 'file')} in {done.folder}: {told}.")
     screen.say("Next: copy the folder to your host, such as with rsync -a --delete")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailer.cli import screen
 from mailer.errors import InputError
+from mailer.model.shown import counted, headcount
 
 if TYPE_CHECKING:
     from mailer.usecases.split_audience import Split
@@ -42,6 +43,8 @@ def parse_split(share: str | None, winner: str, decide_after: str) -> Split | No
 
 def print_plan(split: dict[str, Any]) -> None:
     """What the plan says of the test."""
-    screen.say(f"Subject a, {split['each']:,} people: {split['a']}")
-    screen.say(f"Subject b, {split['each']:,} people: {split['b']}")
-    screen.say(f"The other {split['rest']:,} wait for the winner: {split['rule']}.")
+    screen.say(f"Subject a, {headcount(split['each'])}: {split['a']}")
+    screen.say(f"Subject b, {headcount(split['each'])}: {split['b']}")
+    screen.say(
+        f"The other {counted(split['rest'], 'waits', 'wait')} for the winner: {split['rule']}."
+    )

@@ -11,6 +11,7 @@ import typer
 
 from mailer.cli import people_report, screen
 from mailer.errors import InputError
+from mailer.model.shown import counted, headcount, shown_value
 from mailer.model.words import PeopleFormat, PersonOrder, SubscriptionStatus, TrackingAnswer
 
 if TYPE_CHECKING:
@@ -181,13 +182,14 @@ def find_subscribers(
         if screen.result(found):
             return
         for person in found:
-            shown: list[Any] = [person.address, person.status or "", *person.fields.values()]
-            screen.say("  ".join(str(word) for word in shown if word))
+            values = (shown_value(value) for value in person.fields.values())
+            shown = [person.address, person.status or "", *values]
+            screen.say("  ".join(word for word in shown if word))
         total = count_subscribers(question, db=mailer.db, calendar=mailer.calendar)
     pages = -(-total // (size or 1))
     if pages > 1:
         more = f"  Next: --page {page + 1}, or --jsonl for all" if page < pages else ""
-        screen.note(f"{total:,} people, page {page} of {pages:,}.{more}")
+        screen.note(f"{headcount(total)}, page {page} of {pages:,}.{more}")
 
 
 @subscribers.command("edit")
@@ -344,9 +346,10 @@ def export_subscribers(
         "import_with": found.maps,
     }
     if out is not None and not screen.result(report):
-        screen.say(f"Wrote {out}: {written:,} people.")
+        screen.say(f"Wrote {out}: {headcount(written)}.")
     if found.suppressed:
-        screen.note(f"{found.suppressed:,} suppressed people are left out.")
+        left_out = counted(found.suppressed, "suppressed person is", "suppressed people are")
+        screen.note(f"{left_out} left out.")
     if out is not None:
         words = " ".join(("--keep-columns", *found.maps))
         screen.note(f"To read it back: mailer import {out} --list NAME {words}")

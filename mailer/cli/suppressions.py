@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mailer.cli import screen
+from mailer.model.shown import counted
 
 suppressions = typer.Typer(no_args_is_help=True, help="Addresses that are never mailed.")
 
@@ -81,12 +82,14 @@ def import_suppressions(
         done = take(table, db=mailer.db, clock=mailer.clock, reason=reason, list_name=list_name)
     if screen.result(done):
         return
-    screen.say(f"Read {done.rows:,} {done.kind}{_where(list_name)}")
+    one = {"hashes": "hash", "addresses": "address"}[done.kind]
+    screen.say(f"Read {counted(done.rows, one, done.kind)}{_where(list_name)}")
     screen.table([(word, getattr(done, word)) for word in ("added", "there", "rejected")])
     for reject in done.rejects[:5]:
         screen.say(f"  line {reject.line}: {reject.reason}")
     if done.missing:
-        screen.note(f"Warning: the file is cut short: {done.missing:,} rows are missing.")
+        missing = counted(done.missing, "row is", "rows are")
+        screen.note(f"Warning: the file is cut short: {missing} missing.")
 
 
 @suppressions.command("export")
@@ -119,7 +122,7 @@ def export_suppressions(
             "key": found.fingerprint,
         }
     ):
-        screen.say(f"Wrote {out}: {written:,} of {found.count:,} suppressions.")
+        screen.say(f"Wrote {out}: {written:,} of {counted(found.count, 'suppression')}.")
 
 
 def _where(list_name: str | None) -> str:

@@ -2,7 +2,7 @@
 
 * a domain that looks like a misspelt one of a large provider (``gmial.com``);
 * a role (``info@``, ``postmaster@``): several people read it, and nobody of them may have agreed;
-* a disposable domain, whose mailboxes last for minutes.
+* a disposable domain, whose mailboxes last for minutes; of a misspelt one only the slip is told.
 
 Sources: role names from RFC 2142 sections 3 to 7 and those that mailing services commonly refuse;
 disposable domains from a data file, which names its source and date; providers by hand,
@@ -127,7 +127,7 @@ class FlagTally:
         if odd is not None:
             if odd.meant:
                 self.add("typo", f"{address} (meant {odd.meant}?)")
-            if odd.disposable:
+            else:  # a slip that somebody registered says nothing of whom the person meant
                 self.add("disposable", address)
         if is_role(local):
             self.add("role", address)

@@ -52,14 +52,13 @@ def _rows(lines: Iterable[str], columns: tuple[str, ...]) -> Iterator[Row]:
         if isinstance(told, str):
             yield Row(number, [""] * len(columns), told, raw)
             continue
-        fault = None
-        cells = []
-        for name in columns:
-            value = _cell(told.get(name))
-            if value is None:
-                fault = f"The value of “{name}” is an object or a list of them."
-            cells.append(value or "")
-        yield Row(number, cells, fault, raw)
+        cells = [_cell(told.get(name)) for name in columns]
+        faults = [
+            f"The value of “{name}” is an object or a list of them."
+            for name, cell in zip(columns, cells, strict=True)
+            if cell is None
+        ]
+        yield Row(number, [cell or "" for cell in cells], " ".join(faults) or None, raw)
 
 
 def _object(line: str) -> Mapping[str, Any] | str:

@@ -22,6 +22,7 @@ from mailer.contacts.headings import (
     meaning,
 )
 from mailer.errors import Fault, InputError
+from mailer.model.shown import counted
 
 MOST_COLUMNS = 500  # each is carried by every person, and planning reads them all
 
@@ -71,7 +72,7 @@ def map_columns(
     if len(meant) > MOST_COLUMNS:
         faults.append(
             Fault(
-                f"{len(meant)} columns would be kept; at most {MOST_COLUMNS} can be.",
+                f"{counted(len(meant), 'column')} would be kept; at most {MOST_COLUMNS} can be.",
                 file=file,
                 hint="Leave out --keep-columns, and keep what you need with --map.",
             )

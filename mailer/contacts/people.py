@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as FieldValues
+from functools import partial
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import NamedTuple
@@ -16,11 +17,15 @@ from mailer.contacts.values import AmbiguousDateError, FieldType, ValueRefusedEr
 from mailer.contacts.values import reader as value_reader
 from mailer.model.words import STATUS_RANK, DateOrder, SubscriptionStatus
 
+_Column = tuple[str, int, Callable[[str], str]]  # name as JSON, position, reader of a value
+_Check = Callable[[Sequence[str]], object]
+_WRAPPED = "'="  # how a cell begins that a spreadsheet was kept from running or rounding
+
 LEAVING = STATUS_RANK[SubscriptionStatus.unsubscribed]  # from this rank on, nobody is mailed
 
 
 class RowError(ValueError):
-    """A row that can't be used; its text is one sentence for people."""
+    """A row that can't be used; its text tells people everything that is wrong with it."""
 
 
 class Arrival(NamedTuple):
@@ -48,7 +53,7 @@ def arrivals(
     dates: DateOrder | None = None,
     guarded: bool = True,
 ) -> Callable[[Sequence[str]], Arrival]:
-    """Makes the function that reads one row. It raises RowError with the reason for a reject.
+    """Makes the function that reads one row. It raises RowError with every reason for a reject.
 
     ``types`` are the declared types of fields, text where there is none. A date with two meanings
     raises AmbiguousDateError, because it puts the whole file in doubt.
@@ -56,24 +61,24 @@ def arrivals(
     ``status`` is what newcomers become. It lowers people who are on the list already only when it
     is a word of leaving: a file that says ``pending`` for newcomers does not un-confirm anybody.
 
-    ``guarded`` cells are a spreadsheet's, whose apostrophe before a formula is taken off.
+    ``guarded`` cells are a spreadsheet's: what keeps it from running or rounding them is taken off.
     """
     default = STATUS_RANK[status]
     lowers = default if default >= LEAVING else 0
     address_at, language_at, status_at = mapping.address, mapping.language, mapping.status
     types = types or {}
-    names = [
+    names: list[_Column] = [
         (f"{encode_basestring(name)}:", position, value_reader(types.get(name, FieldType()), dates))
         for name, position in mapping.fields
     ]
 
     plainly = _plain_fields(mapping, types)
 
-    def written(cells: Sequence[str]) -> str:
+    def written(cells: Sequence[str], columns: Sequence[_Column] = names) -> str:
         parts = []
-        for name, position, as_json in names:
+        for name, position, as_json in columns:
             value = cells[position].strip()
-            if guarded and value and value[0] == "'":
+            if guarded and value and value[0] in _WRAPPED:
                 value = bare(value)
             if value:
                 try:
@@ -83,29 +88,56 @@ def arrivals(
             elif empty_clears:
                 parts.append(name + "null")
         fields = "{" + ",".join(parts) + "}"
-        if "\\u00" in fields and any("\0" in cells[position] for _, position, _ in names):
+        if "\\u00" in fields and any("\0" in cells[position] for _, position, _ in columns):
             raise RowError("A cell holds a NUL character.")
         return fields
 
-    def read(cells: Sequence[str]) -> Arrival:
+    def address(cells: Sequence[str]) -> tuple[str, str]:
         cell = cells[address_at]
-        found = plain_address(cell)
-        if found is None:
-            try:
-                parsed = parse_address(clean_cell(bare(cell) if guarded else cell))
-            except AddressError as error:
-                raise RowError(str(error)) from None
-            found = parsed.address, parsed.key
-        fields = plainly(cells) or written(cells)
-        rank, ceiling = default, lowers
-        if status_at is not None and (said := cells[status_at].strip()):
-            rank, ceiling = _ranks(said, default, lowers)
-        language = None
-        if language_at is not None and (said := cells[language_at].strip()):
-            language = _language(said)
-        return _new_arrival(Arrival, (*found, language, rank, ceiling, fields))
+        try:
+            parsed = parse_address(clean_cell(bare(cell) if guarded else cell))
+        except AddressError as error:
+            raise RowError(str(error)) from None
+        return parsed.address, parsed.key
+
+    def ranks(cells: Sequence[str]) -> tuple[int, int]:
+        if status_at is None or not (said := cells[status_at].strip()):
+            return default, lowers
+        return _ranks(said, default, lowers)
+
+    def language(cells: Sequence[str]) -> str | None:
+        if language_at is None or not (said := cells[language_at].strip()):
+            return None
+        return _language(bare(said) if guarded else said)
+
+    checks: list[tuple[int | None, _Check]]
+    checks = [(address_at, address), (status_at, ranks), (language_at, language)]
+    checks += [(column[1], partial(written, columns=[column])) for column in names]
+    in_order = sorted(((at, check) for at, check in checks if at is not None), key=itemgetter(0))
+
+    def read(cells: Sequence[str]) -> Arrival:
+        try:
+            found = plain_address(cells[address_at]) or address(cells)
+            fields = plainly(cells) or written(cells)
+            rank, ceiling = ranks(cells)
+            return _new_arrival(Arrival, (*found, language(cells), rank, ceiling, fields))
+        except RowError:
+            raise RowError(_faults(cells, [check for _, check in in_order])) from None
 
     return read
+
+
+def _faults(cells: Sequence[str], checks: Sequence[_Check]) -> str:
+    """Everything that is wrong with a row, from left to right; the same twice is said once."""
+    found = []
+    for check in checks:
+        try:
+            check(cells)
+        except RowError as error:
+            found.append(str(error))
+        except AmbiguousDateError as error:  # of a row that is no use anyway
+            found.append(f"A date has two meanings: {error}.")
+    return " ".join(dict.fromkeys(found))
 
 
 _new_arrival = tuple.__new__  # half the time of the constructor
@@ -176,21 +208,23 @@ def arrival_of(
     status: SubscriptionStatus,
     types: FieldValues[str, FieldType] | None = None,
 ) -> Arrival:
-    """A person whom somebody named by hand. Raises RowError for a field that can't be one."""
+    """A person whom somebody named by hand. Raises RowError for every field that can't be one."""
     types = types or {}
+    parts, faults = [], []
     for name, value in fields.items():
         if name in RESERVED or name in MEANINGS or field_name(name) != name:
-            raise RowError(f"“{name}” can't be the name of a field.")
-        if "\0" in value:
-            raise RowError(f"The value of “{name}” holds a NUL character.")
-    parts = []
-    for name, value in fields.items():
-        if value := value.strip():
+            faults.append(f"“{name}” can't be the name of a field.")
+        elif "\0" in value:
+            faults.append(f"The value of “{name}” holds a NUL character.")
+        elif value := value.strip():
             try:
                 told = value_reader(types.get(name, FieldType()), None)(value)
             except (ValueRefusedError, AmbiguousDateError) as error:
-                raise RowError(f"{name}: {error}.") from None
-            parts.append(f"{encode_basestring(name)}:{told}")
+                faults.append(f"{name}: {error}.")
+            else:
+                parts.append(f"{encode_basestring(name)}:{told}")
+    if faults:
+        raise RowError(" ".join(faults))
     rank = STATUS_RANK[status]
     return Arrival(
         address=address.address,

@@ -4,6 +4,9 @@ A cell that begins with one of ``= + - @``, a tab or a line end, is a formula to
 opens a CSV file (OWASP, "CSV Injection"), also in full width where East Asian input writes it so.
 An apostrophe in front makes it text. ``bare`` takes exactly that apostrophe off again; what began
 with apostrophes and such a sign already gets one more, so that nothing is ever lost.
+
+Other programs write ``="007"`` to keep a spreadsheet from making a number of it: ``bare`` reads it
+as the text in the quotes, and whoever has just that as a value gets an apostrophe, too.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import re
 _SIGNS = "=+\\-@\t\r\n＝＋－＠"
 _FORMULA = re.compile(rf"'*[{_SIGNS}]").match
 _GUARDED = re.compile(rf"'+[{_SIGNS}]").match
+_PROTECTED = re.compile(r'="([^"]*(?:""[^"]*)*)"').fullmatch
 _NUMBER = re.compile(r"-[0-9]+(?:\.[0-9]+)?").fullmatch  # -3.5 does no harm, and stays a number
 
 
@@ -23,12 +27,15 @@ def guarded(cell: str) -> str:
 
 def guarded_text(cell: str) -> str:
     """The cell as it may stand in a workbook, where text is text whatever it begins with."""
-    return f"'{cell}" if _GUARDED(cell) else cell
+    return f"'{cell}" if _GUARDED(cell) or _PROTECTED(cell) else cell
 
 
 def bare(cell: str) -> str:
-    """What a guarded cell held; any other stays as it is."""
-    return cell[1:] if _GUARDED(cell) else cell
+    """What a guarded cell, or a formula that is nothing but a text, held; any other as it is."""
+    if _GUARDED(cell):
+        return cell[1:]
+    told = _PROTECTED(cell)
+    return told[1].replace('""', '"') if told else cell
 
 
 def text_of(value: object) -> str:

@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 from mailer.contacts.address import AddressError, clean_cell, parse_address
 from mailer.contacts.headings import ADDRESS, meaning
+from mailer.contacts.spreadsheet import bare
 from mailer.errors import Fault, InputError
+from mailer.model.shown import counted
 
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -134,7 +136,7 @@ def _heading_at(rows: Sequence[Sequence[str]]) -> int:
 def _headings(heading: Row, file: str) -> tuple[str, ...]:
     if heading.fault:
         raise InputError(Fault(heading.fault, file=file, line=heading.line))
-    cells = [cell.strip().strip("\ufeff").strip() for cell in heading.cells]
+    cells = [bare(cell.strip().strip("\ufeff").strip()) for cell in heading.cells]
     while cells and not cells[-1]:
         cells.pop()
     for cell in cells:
@@ -153,7 +155,8 @@ def _headings(heading: Row, file: str) -> tuple[str, ...]:
             places = [str(i) for i, cell in enumerate(cells, 1) if cell == name]
             faults.append(
                 Fault(
-                    f"{times} columns are called “{name}” (columns {', '.join(places)}).",
+                    f"{counted(times, 'column')} are called “{name}” (columns"
+                    f" {', '.join(places)}).",
                     file=file,
                     line=heading.line,
                     hint="Give each its own heading.",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Connection
 
 from mailer.errors import StoppedError
+from mailer.model.shown import counted
 from mailer.model.words import (
     DELIVERY_MOVES,
     CampaignState,
@@ -188,6 +189,7 @@ def require(written: int, expected: int) -> None:
     """Raises StoppedError when a statement moved more or fewer rows than it was meant to."""
     if written != expected:
         raise StoppedError(
-            f"The ledger moved {written} rows where {expected} were meant: it changed elsewhere.",
+            f"The ledger moved {counted(written, 'row')} where {expected} should have moved: it"
+            " changed elsewhere.",
             hint="This process stops; `mailer campaigns send` continues from the ledger.",
         )

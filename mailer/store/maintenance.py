@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from mailer.errors import InputError
+from mailer.model.shown import counted
 from mailer.model.words import DeliveryState
 from mailer.store.database import Database
 from mailer.store.trouble import translated
@@ -64,7 +65,7 @@ def _unbalanced(connection: Connection) -> list[str]:
             )
         found += [
             f"Campaign {row['slug']}: {row[f'{state}_tally']} counted {state},"
-            f" {row[f'{state}_rows']} rows say so."
+            f" {counted(row[f'{state}_rows'], 'row says', 'rows say')} so."
             for state in DeliveryState
             if row[f"{state}_tally"] != (row[f"{state}_rows"] or 0)
         ]

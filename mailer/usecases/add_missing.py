@@ -13,6 +13,7 @@ from mailer.compose.languages import Offered, choose
 from mailer.errors import InputError
 from mailer.message.compiled import CompiledMessage
 from mailer.model.measuring import ClickMode
+from mailer.model.shown import headcount
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
 from mailer.store import campaigns, missing, runs, splits
@@ -89,7 +90,7 @@ def add_missing(
                 actor=db.operator,
                 campaign_id=campaign.id,
                 at=now,
-                detail=f"{frozen.audience} people",
+                detail=headcount(frozen.audience),
             )
     return Added(campaign.id, campaign.slug, frozen.audience, _without_own(frozen.excluded))
 

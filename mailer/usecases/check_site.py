@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from mailer.errors import Fault, InputError, NotFoundError
 from mailer.message.links import KeyRing, Purpose, make, read
+from mailer.model.shown import counted
 from mailer.ports import Clock, Fetched, Fetcher
 from mailer.store import campaigns, runs, site
 from mailer.store.database import Database
@@ -109,4 +110,4 @@ def _what_came(got: Fetched) -> str:
         return f"no answer ({got.trouble})"
     if got.status != 200:
         return f"status {got.status}"
-    return f"something else came back ({len(got.body):,} octets)"
+    return f"something else came back ({counted(len(got.body), 'octet')})"

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from mailer.errors import InputError
+from mailer.model.shown import counted
 from mailer.ports import Folder
 from mailer.store import campaigns
 from mailer.store.database import Database
@@ -47,7 +48,7 @@ def compare_issue(
         for name in sorted({*before, *texts})
         for line in _diff(name, before.get(name, ""), texts.get(name, ""))
     ]
-    more = [f"… and {len(lines) - _MOST} lines more"] if len(lines) > _MOST else []
+    more = [f"… and {counted(len(lines) - _MOST, 'line')} more"] if len(lines) > _MOST else []
     return [*lines[:_MOST], *more, *_files(frozen["files"], now, told={*before, *texts})]
 
 

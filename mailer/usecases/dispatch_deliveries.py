@@ -252,7 +252,7 @@ class Dispatch:
             await asyncio.wrap_future(self._submit(settled, 0))
             self._free([row.position for row in settled])
         if self._flights:
-            raise StoppedError(f"{len(self._flights)} rows were not answered for by the wire.")
+            raise StoppedError(f"The wire did not answer for all: {len(self._flights)} left.")
 
     def _settle(
         self,
@@ -308,7 +308,7 @@ class Dispatch:
             self._release(flight, "suspended")
         until = self._milliseconds(seconds)
         self.suspensions.append(
-            f"{self._flow.name(lane)} wants to be left alone for {seconds // 60} minutes: {reply}"
+            f"{self._flow.name(lane)} wants to be left alone for {seconds // 60} min: {reply}"
         )
         campaign_id, number = self.ledger.campaign_id, self.lanes[lane].lane
         written = self.writer.submit(

@@ -9,8 +9,9 @@ from pathlib import Path
 from mailer.contacts.rule_time import Calendar
 from mailer.contacts.rule_verdict import judge
 from mailer.ports import Clock
-from mailer.store import audience, people, runs, segments
+from mailer.store import audience, evidence, people, runs, segments
 from mailer.store.database import Database
+from mailer.store.evidence import Block
 from mailer.usecases.explain_segments import Explained, explained
 from mailer.usecases.select_audience import Wishes, select_audience
 from mailer.usecases.send_campaign import Schedule
@@ -20,13 +21,17 @@ NOT_ON_LIST = "not_on_list"
 
 @dataclass(frozen=True, slots=True)
 class PlanExplained:
-    """One person's verdict. A plan counts them under the first of ``reasons``, or not at all."""
+    """One person's verdict. A plan counts them under the first of ``reasons``, or not at all.
+
+    ``suppressed`` tells the suppressions behind that reason: of every list, or of this one.
+    """
 
     address: str
     list: str
     included: bool
     reasons: Sequence[str]
     segments: Sequence[Explained]
+    suppressed: Sequence[Block] = ()
 
 
 def explain_plan(
@@ -56,6 +61,7 @@ def explain_plan(
         selected = select_audience(connection, wishes, issue=issue, calendar=calendar)
         person = people.require_subscriber(connection, address)
         reasons = audience.explain(connection, db.dialect, selected.selection, person.id)
+        blocks = evidence.blocks(connection, person.suppression_hash)
         rules = dict(selected.excluded_segments)
         if wishes.segment is not None and selected.selection.segment is not None:
             rules = {wishes.segment: selected.selection.segment, **rules}
@@ -65,4 +71,5 @@ def explain_plan(
             found.append(explained(name, judge(rule, marks.clauses, marks.answers).parts[0]))
     if reasons is None:
         reasons = [NOT_ON_LIST]
-    return PlanExplained(person.address, wishes.list, not reasons, reasons, found)
+    held = [each for each in blocks if each.list in (None, wishes.list)]
+    return PlanExplained(person.address, wishes.list, not reasons, reasons, found, held)

@@ -15,6 +15,7 @@ from mailer.message.compiled import CompiledMessage
 from mailer.message.longest import longest_reader
 from mailer.message.retarget import marked
 from mailer.message.values import MergeError
+from mailer.model.shown import headcount
 from mailer.model.words import Slot
 from mailer.store.audience import Selection
 from mailer.store.crowd import Draw, Joining, Values, gathered
@@ -173,7 +174,7 @@ class _Gaps:
             return
         faults = []
         for error, many, examples in self._found.values():
-            who = f"{many:,} people, such as {', '.join(examples)}" if many > 1 else examples[0]
+            who = f"{headcount(many)}, such as {', '.join(examples)}" if many > 1 else examples[0]
             hint = (
                 'Add `| default("…")`, or plan with --blank-ok.'
                 if error.reason == "empty"

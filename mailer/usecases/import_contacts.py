@@ -16,6 +16,7 @@ from mailer.contacts.people import Arrival
 from mailer.contacts.table import Table
 from mailer.errors import InputError, MailerError, NotFoundError
 from mailer.model.people import Batch
+from mailer.model.shown import headcount
 from mailer.model.words import BatchState, DateOrder, SubscriptionStatus
 from mailer.ports import Clock, DomainCheck, Rejected, Rejects
 from mailer.store import batches, people
@@ -241,8 +242,8 @@ def _begin(
 
 def _warned(half_done: Sequence[batches.HalfDone], begun: batches.Begun) -> tuple[str, ...]:
     return tuple(
-        f"Import {half.id} ({half.file} into “{half.list}”) was stopped after {half.people:,}"
-        " people: run it again to complete it."
+        f"Import {half.id} ({half.file} into “{half.list}”) was stopped after"
+        f" {headcount(half.people)}: run it again to complete it."
         for half in half_done
         if half.id != begun.id
     )

@@ -12,6 +12,7 @@ from sqlalchemy import Row
 
 from mailer.contacts.masking import mask_address
 from mailer.message.links import KeyRing
+from mailer.model.shown import counted
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
 from mailer.smtp.envelope import prepare
@@ -207,7 +208,10 @@ def _report(campaign: Row[Any], tally: _Tally) -> Rehearsal:
     troubles, sizes = tally.troubles, tally.sizes
     unsendable = sum(each.people for each in troubles)
     if tally.longest_line > _NEAR_LIMIT:
-        what = f"A line has {tally.longest_line:,} octets; {_NEAR_LIMIT} are allowed (RFC 5322)."
+        what = (
+            f"A line has {counted(tally.longest_line, 'octet')}; {_NEAR_LIMIT} are allowed"
+            " (RFC 5322)."
+        )
         troubles.append(Trouble(what, 0, ()))
     return Rehearsal(
         campaign=campaign.id,

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from mailer.errors import InputError
+from mailer.model.shown import counted, headcount
 from mailer.model.words import CampaignState, DeliveryState
 from mailer.ports import Clock
 from mailer.store import campaigns, runs, schedule
@@ -70,7 +71,8 @@ def _reopen(
             )
         people = move(connection, campaign.id, runs.milliseconds(now))
         if people and kind != "unknown_skipped":
-            why = f"{people:,} people were put back to planned, and wait for a send."
+            back = counted(people, "person was", "people were")
+            why = f"{back} put back to planned. They wait for a send."
             schedule.explain_stop(connection, campaign.id, why)
         finished = campaign_state(connection, campaign.id) is CampaignState.finished
         if finished and runs.left_to_try(connection, campaign.id):
@@ -81,7 +83,7 @@ def _reopen(
             actor=db.operator,
             campaign_id=campaign.id,
             at=now,
-            detail=f"{people} people",
+            detail=headcount(people),
         )
     found.forget()
     return people

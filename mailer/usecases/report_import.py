@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mailer.contacts.flags import Flag
 from mailer.contacts.mapping import IgnoredColumn
 from mailer.contacts.table import DELIMITER_NAMES
+from mailer.model.shown import counted
 from mailer.store.arrivals import Fates
 from mailer.store.doubles import Folded
 from mailer.usecases.read_contacts import ImportOrder, Reject, Tally
@@ -78,12 +79,15 @@ def report_import(
 def _spellings(folded: Folded, respelt: Folded) -> Iterator[str]:
     """Warnings of addresses that differ in capitals alone, in the file and from who is known."""
     if folded.variants:
+        rows = counted(folded.variants, "row spells", "rows spell")
         yield (
-            f"{folded.variants:,} rows spell an address that is there already with other capitals,"
-            f" and were taken as the same person: {', '.join(folded.examples)}."
+            f"{rows} an address that is there already with other capitals; taken as the same"
+            f" person: {', '.join(folded.examples)}."
         )
     if respelt.variants:
-        yield (
-            f"{respelt.variants:,} people are known with other capitals and keep that spelling:"
-            f" {', '.join(respelt.examples)}."
+        kept = counted(
+            respelt.variants,
+            "person is known with other capitals and keeps that spelling",
+            "people are known with other capitals and keep that spelling",
         )
+        yield f"{kept}: {', '.join(respelt.examples)}."

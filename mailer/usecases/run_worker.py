@@ -17,6 +17,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from mailer.errors import BusyError, InputError, StoppedError
+from mailer.model.shown import counted
 from mailer.model.words import CampaignState
 from mailer.ports import Clock, Observer, Source, Transport
 from mailer.smtp.opening import OpeningError
@@ -174,7 +175,7 @@ class Worker:
             self._put_aside(job, why)
 
     async def _send(self, job: Open, stop: asyncio.Event) -> None:
-        words = f"{job.left:,} people are to be tried."
+        words = f"{counted(job.left, 'person is', 'people are')} to be tried."
         self.tell(Told("started", job.slug, words))
         report, unreached = await self.send(job.id, job.state, stop)
         self.tell(Told("sent", job.slug, report.because, report))

@@ -22,6 +22,7 @@ from mailer.message.links import KeyRing, LinkError, Purpose, Tokens
 from mailer.message.replies import classify
 from mailer.message.retarget import marked
 from mailer.model.measuring import ClickMode
+from mailer.model.shown import headcount
 from mailer.model.words import CampaignState, Counts, DeliveryState, OnUnknown, Reply, Stage
 from mailer.ports import Clock, Transport
 from mailer.smtp.pace import Pace
@@ -208,7 +209,7 @@ def _decide_unknown(db: Database, campaign: Row[Any], clock: Clock) -> None:
                 actor="policy",
                 campaign_id=campaign.id,
                 at=now,
-                detail=f"{people} people",
+                detail=headcount(people),
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,7 +46,8 @@ def show_history(address: str, *, db: Database) -> History:
 def happenings(connection: Connection, subscriber_id: int, hashed: bytes) -> list[Happening]:
     """Everything on record about one person, sorted by time; what happened at once, by cause."""
     events = evidence.events(connection, subscriber_id)
-    told = [*map(_event, events), *_consents(connection, subscriber_id)]
+    importers = {each.batch: each.actor for each in reversed(events) if each.batch is not None}
+    told = [*map(_event, events), *_consents(connection, subscriber_id, importers)]
     noted = {each.at for each in events if each.kind == "suppressed"}
     told += [
         Happening(each.at, "suppressed", "", each.list, None, None, "", each.reason)
@@ -76,10 +77,15 @@ def _event(each: evidence.Occurrence) -> Happening:
     )
 
 
-def _consents(connection: Connection, subscriber_id: int) -> Iterator[Happening]:
+def _consents(
+    connection: Connection, subscriber_id: int, importers: Mapping[int, str]
+) -> Iterator[Happening]:
+    """``importers`` are who ran a batch, as its first event says."""
     for each in evidence.consents(connection, subscriber_id):
         words = each.wording or ""
         actor, source = _by(each.source, each.detail)
+        if each.batch is not None:
+            actor = importers.get(each.batch, actor)
         yield Happening(each.at, "consent", actor, each.list, None, each.batch, source, words)
         if each.confirmed_at is not None:
             mail = each.confirmation_id or ""
@@ -102,4 +108,6 @@ def _consents(connection: Connection, subscriber_id: int) -> Iterator[Happening]
 
 def _by(source: str, detail: str) -> tuple[str, str]:
     """Who it was, and where it came from. Of a record by an officer the detail is their name."""
-    return (f"operator {detail}".rstrip(), "") if source == "operator" else (source, detail)
+    if source == "operator":
+        return f"operator {detail}".rstrip(), ""
+    return ("import" if source == "import" else "reader"), detail

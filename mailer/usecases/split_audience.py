@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailer.errors import Fault, InputError
+from mailer.model.shown import counted
 from mailer.store.crowd import Draw
 from mailer.usecases.check_issue import CheckReport
 from mailer.usecases.compile_letter import Letter
@@ -54,8 +55,8 @@ class Split:
         each = Draw(self.share / 2, "").each(found.audience)
         if each < _FEW:
             yield (
-                f"{each:,} people get each subject: with so few, only a large difference between"
-                " the two means anything."
+                f"{counted(each, 'person gets', 'people get')} each subject: with so few, only a"
+                " large difference between the two means anything."
             )
         if not found.held:
             yield "Nobody is left for the winner: everybody is in the test."

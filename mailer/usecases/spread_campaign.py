@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from mailer.errors import Fault, InputError
+from mailer.model.shown import counted, headcount
 from mailer.ports import Clock
 from mailer.smtp.pace import Pace
 from mailer.store import campaigns, runs, schedule
@@ -59,7 +60,7 @@ def _troubles(
         return
     if pace.rate and left > pace.rate * open_for:
         yield Fault(
-            f"{left:,} people in {_told(open_for)} are {left / open_for:,.1f} a second, and"
+            f"{headcount(left)} in {_told(open_for)} make {left / open_for:,.1f} a second, and"
             f" MAILER_SMTP_RATE allows {pace.rate:g}.",
             hint=f"It takes at least {_told(left / pace.rate)}.",
         )
@@ -67,15 +68,15 @@ def _troubles(
         rate = pace.lane_rates.get(name, 0.0)
         if rate and people > rate * open_for:
             yield Fault(
-                f"{people:,} of them are at {name}, and mailer.toml allows that lane {rate:g} a"
-                " second.",
+                f"{counted(people, 'of them is', 'of them are')} at {name}, and mailer.toml"
+                f" allows that lane {rate:g} a second.",
                 hint=f"It takes at least {_told(people / rate)}.",
             )
     room = _room(begin, until, sent, pace)
     if room is not None and left > room:
         yield Fault(
-            f"The caps of mailer.toml let {room:,} messages through in that time, and there are"
-            f" {left:,} people.",
+            f"The caps of mailer.toml let {counted(room, 'message')} through in that time, and"
+            f" {counted(left, 'person is', 'people are')} waiting.",
         )
 
 

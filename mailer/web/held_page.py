@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mailer.model.shown import shown_value
 from mailer.web.pages import TEMPLATES
 
 if TYPE_CHECKING:
@@ -21,4 +22,5 @@ def held_page(held: HeldData, *, organisation: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["shown"] = shown_value
     return environment.get_template("held.html").render(held=held, organisation=organisation)

@@ -53,7 +53,7 @@ def test_an_undo_asks_and_knows_its_imports(workspace: Path) -> None:
     assert "There is no import 7" in unknown.err
     assert mailer(workspace, "imports", "show", "7").status == 4
     assert done(workspace, "imports", "show", "1")["state"] == "done"
-    assert "changed 1 people" in mailer(workspace, "imports", "undo", "1", "--yes").err
+    assert "changed 1 person." in mailer(workspace, "imports", "undo", "1", "--yes").err
 
 
 def test_a_dry_run_prints_the_difference_and_writes_nothing(workspace: Path) -> None:
@@ -93,6 +93,56 @@ def test_a_dry_run_prints_the_difference_and_writes_nothing(workspace: Path) -> 
     assert len(document["sample"]) == len(told)
     assert (workspace / "data/mailer.db").read_bytes() == before
     assert not (workspace / "data/rejects").exists()
+
+
+def test_a_row_with_two_faults_names_both_wherever_it_is_told(workspace: Path) -> None:
+    done(workspace, "fields", "add", "points", "--kind", "number")
+    file = write(workspace, "people.csv", "email,points,status\nno,many,perhaps\na@x.org,1,\n")
+    both = "“no” has no @. points: “many” is not a number. “perhaps” is no status; known are"
+    words = ("import", file, "--list", "n", "--create-list")
+
+    dry = mailer(workspace, *words, "--dry-run")
+    lines = mailer(workspace, *words, "--dry-run", "--jsonl").out.splitlines()
+    said = mailer(workspace, *words)
+    [reject] = list((workspace / "data/rejects").iterdir())
+
+    assert f"line 2: {both}" in dry.out
+    assert json.loads(lines[0])["why"].startswith(both)
+    assert f"line 2: {both}" in said.out
+    assert both in reject.read_text("utf-8")
+
+
+def test_values_are_shown_as_people_write_them(workspace: Path) -> None:
+    done(workspace, "fields", "add", "member", "--kind", "yesno")
+    done(workspace, "fields", "add", "topics", "--kind", "list")
+    words = ("--list", "n", "--create-list")
+    first = write(workspace, "1.csv", "email,member,topics\na@x.org,ja,tea;ice\n")
+    second = write(workspace, "2.csv", "email,member,topics\na@x.org,no,tea\n")
+    done(workspace, "import", first, *words)
+
+    dry = mailer(workspace, "import", second, *words, "--dry-run").out
+    shown = mailer(workspace, "subscribers", "show", "a@x.org").out
+    found = mailer(workspace, "subscribers", "find").out
+    held = workspace / "held.html"
+    done(workspace, "subscribers", "export", "a@x.org", "--out", str(held))
+
+    assert "updated: a@x.org member: yes → no; topics: tea, ice → tea" in dry
+    assert "  member = yes\n" in shown
+    assert "  topics = tea, ice\n" in shown
+    assert found == "a@x.org  yes  tea, ice\n"
+    assert "<bdi>tea, ice</bdi>" in held.read_text("utf-8")
+
+
+def test_an_imports_consent_names_who_ran_it(workspace: Path) -> None:
+    file = write(workspace, "people.csv", "email\na@x.org\n")
+    done(workspace, "import", file, "--list", "n", "--create-list", "--consent", "Yes.")
+    later = ("--list", "n", "--consent", "Yes, weekly.")
+    done(workspace, "import", file, *later)
+
+    told = mailer(workspace, "subscribers", "history", "a@x.org").out.splitlines()[1:]
+
+    assert len(told) == 4
+    assert all(f" · n · by operator {login_name()} · import " in line for line in told)
 
 
 def test_fields_are_declared_and_hold_their_cells(workspace: Path) -> None:

@@ -135,6 +135,22 @@ def test_a_plan_says_of_one_person_whether_and_why(workspace: Path) -> None:
     assert 'in “ports”, decided by city = "Porto"' in said
 
 
+def test_a_plan_says_where_somebody_is_suppressed(workspace: Path) -> None:
+    done(workspace, "suppressions", "add", "anna@example.org", "--list", "contacts")
+    done(workspace, "suppressions", "add", "carla@example.org", "--list", "press")
+    done(workspace, "suppressions", "add", "dora@example.org", "--reason", "asked by phone")
+    words = ("campaigns", "plan", "tide-table", "--list", "contacts", "--explain")
+
+    anna, carla, dora = (
+        mailer(workspace, *words, f"{who}@example.org").out for who in ("anna", "carla", "dora")
+    )
+
+    assert "suppressed: is never to be mailed on “contacts” (operator)" in anna
+    assert "suppressed: is never to be mailed on any list (asked by phone)" in dora
+    assert carla == "carla@example.org gets it.\n"
+    assert plan(workspace)["excluded"] == {"suppressed": 2, "unsubscribed": 1}
+
+
 def test_one_person_is_explained_for_every_segment(workspace: Path) -> None:
     done(workspace, "segments", "add", "geneva", 'city = "Geneva" or joined > yesterday')
     done(workspace, "segments", "add", "empty", 'city = "Nowhere"')

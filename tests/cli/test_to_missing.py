@@ -48,7 +48,7 @@ def test_who_is_added_is_approved_first(tmp_path: Path) -> None:
         add(workspace, "carla@example.org")
 
         stopped = mailer(workspace, *MISSING)
-        assert (stopped.status, "1 people were added" in stopped.err) == (75, True)
+        assert (stopped.status, "1 person was added" in stopped.err) == (75, True)
         refused(mailer(workspace, *SEND), "approval that Ruth gave is void")
         assert len(inbox.messages) == 2
         done(workspace, *approve)

@@ -60,3 +60,15 @@ def test_flags_are_counted_with_a_few_examples() -> None:
         Flag("typo", 7, tuple(f"p{n}@gmial.com (meant gmail.com?)" for n in range(5))),
     )
     assert tally.domains == {"gmial.com": 7, "example.org": 2}
+
+
+def test_of_a_misspelt_domain_only_the_slip_is_told() -> None:
+    tally = FlagTally({"gmial.com", "throwaway.example"})
+    for address in ("a@gmial.com", "b@throwaway.example"):
+        tally.see(address)
+
+    assert "gmial.com" in disposable_domains()
+    assert tally.flags() == (
+        Flag("disposable", 1, ("b@throwaway.example",)),
+        Flag("typo", 1, ("a@gmial.com (meant gmail.com?)",)),
+    )

@@ -15,10 +15,12 @@ from mailer.contacts.address import parse_address
 from mailer.contacts.mapping import map_columns
 from mailer.contacts.people import Arrival, RowError, arrival_of, arrivals, is_blank
 from mailer.contacts.suppression import HASH_BYTES, suppression_hasher
-from mailer.model.words import STATUS_RANK, SubscriptionStatus
+from mailer.contacts.values import FieldType
+from mailer.model.words import STATUS_RANK, FieldKind, SubscriptionStatus
 
 COLUMNS = ("email", "first_name", "city", "status", "language")
 S = SubscriptionStatus
+NUMBER = FieldType(FieldKind.number)
 
 
 def arrived(
@@ -105,6 +107,40 @@ def test_a_row_that_cannot_be_used_has_a_reason(cells: tuple[str, ...], reason: 
     assert reason in str(caught.value)
 
 
+def test_everything_that_is_wrong_with_a_row_is_told_from_left_to_right() -> None:
+    columns = ("born", "language", "email", "points", "status")
+    types = {"born": FieldType(FieldKind.date), "points": FieldType(FieldKind.number)}
+    mapping = map_columns(columns, file="f", known_fields=types)
+    read = arrivals(mapping, status=S.active, empty_clears=False, types=types)
+
+    with pytest.raises(RowError) as caught:
+        read(["1/2/1990", "Klingon", "nobody", "many", "perhaps"])
+    with pytest.raises(RowError) as twice:
+        arrived("a@x.org", "A\0", "B\0")
+
+    assert str(caught.value) == (
+        "A date has two meanings: “1/2/1990” can be 1990-02-01 or 1990-01-02."
+        " “Klingon” is no language tag such as en, fr or pt-BR."
+        " “nobody” has no @."
+        " points: “many” is not a number."
+        " “perhaps” is no status; known are active, pending, unsubscribed, bounced, complained."
+    )
+    assert str(twice.value) == "A cell holds a NUL character."
+
+
+def test_protected_cells_are_read_as_their_text() -> None:
+    cells = ('="anna@x.org"', '="007"', '="say ""hi"""', '="pending"', '="fr"')
+
+    assert arrived(*cells) == Arrival(
+        "anna@x.org",
+        "anna@x.org",
+        "fr",
+        STATUS_RANK[S.pending],
+        STATUS_RANK[S.pending],
+        '{"first_name":"007","city":"say \\"hi\\""}',
+    )
+
+
 def test_white_space_alone_is_blank() -> None:
     assert is_blank([" ", "", "\u00a0"])
     assert not is_blank(["", "x"])
@@ -119,8 +155,13 @@ def test_somebody_named_by_hand() -> None:
     for name in ("My City", "campaign", "email", ""):
         with pytest.raises(RowError):
             arrival_of(anna, {name: "x"}, None, S.active)
-    with pytest.raises(RowError):
-        arrival_of(anna, {"city": "\0"}, None, S.active)
+    with pytest.raises(RowError) as caught:
+        arrival_of(anna, {"city": "\0", "list": "x", "a": "x"}, None, S.active, {"a": NUMBER})
+
+    assert str(caught.value) == (
+        "The value of “city” holds a NUL character. “list” can't be the name of a field."
+        " a: “x” is not a number."
+    )
 
 
 @given(st.binary(min_size=1, max_size=100), st.text(st.characters(exclude_categories=["Cs"])))

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from mailer.contacts.spreadsheet import bare, guarded, guarded_text
 
 SIGNS = "=+-@\t\r\n＝＋－＠"
-CELLS = st.one_of(st.text(), st.text(alphabet="'=+-@\t1a"))
+CELLS = st.one_of(
+    st.text(),
+    st.text(alphabet="'=+-@\t1a\""),
+    st.text(alphabet='"a').map(lambda text: f'="{text}"'),
+)
 
 
 @given(CELLS)
@@ -40,3 +44,19 @@ def test_no_guarded_cell_begins_with_a_sign(cell: str) -> None:
 )
 def test_what_a_person_would_see(cell: str, shown: str) -> None:
     assert guarded(cell) == shown
+
+
+@pytest.mark.parametrize(
+    ("cell", "held"),
+    [
+        ('="007"', "007"),
+        ('=""', ""),
+        ('="say ""hi"""', 'say "hi"'),
+        ('="1"&"2"', '="1"&"2"'),
+        ('="a"b"', '="a"b"'),
+        ('="', '="'),
+        ('\'="007"', '="007"'),
+    ],
+)
+def test_a_text_that_another_program_protects_is_that_text(cell: str, held: str) -> None:
+    assert bare(cell) == held

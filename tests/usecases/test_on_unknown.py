@@ -38,8 +38,8 @@ def test_one_lost_answer(db: Database, tmp_path: Path, policy: OnUnknown) -> Non
     assert final.balanced
     expected = {
         OnUnknown.hold: (5, 0, 1, []),
-        OnUnknown.resend: (6, 0, 0, [("unknown_resent", "policy", "1 people")]),
-        OnUnknown.skip: (5, 1, 0, [("unknown_skipped", "policy", "1 people")]),
+        OnUnknown.resend: (6, 0, 0, [("unknown_resent", "policy", "1 person")]),
+        OnUnknown.skip: (5, 1, 0, [("unknown_skipped", "policy", "1 person")]),
     }
     assert (final.accepted, final.skipped, final.unknown, events(db)) == expected[policy]
     assert (again is not None) == (policy is OnUnknown.resend)

@@ -13,6 +13,7 @@ from email.utils import parseaddr
 
 from mailer.compose.rules.registry import Family, Found, Severity, rule
 from mailer.compose.rules.view import View, squeezed
+from mailer.model.shown import counted
 
 FILTERS, ERROR, WARNING = Family.filters, Severity.error, Severity.warning
 _SHOUTS = re.compile(r"[!?$€£]{2,}|!\s*$")
@@ -138,7 +139,7 @@ def picture_only(view: View) -> Iterator[Found]:
     words = len(view.bare(visible).split())
     if pictures and words < WORDS_PER_PICTURE * len(pictures):
         yield Found(
-            f"There are {words} words to {len(pictures)} pictures.",
+            f"There are {counted(words, 'word')} to {counted(len(pictures), 'picture')}.",
             hint=f"Say in the text what matters; {WORDS_PER_PICTURE} words a picture are few.",
         )
 

@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from mailer.compose.rules.boxes import BLOCKS
 from mailer.compose.rules.registry import Family, Found, Severity, rule
 from mailer.compose.rules.view import View, squeezed
+from mailer.model.shown import counted
 
 LONGEST_SUBJECT = 78  # RFC 5322 section 2.1.1 for a line; list views show 40 to 70
 LONGEST_PREHEADER = 150
@@ -33,7 +34,7 @@ def subject_length(view: View) -> Iterator[Found]:
         subject = view.letter.subject.strip()
     if len(subject) > LONGEST_SUBJECT:
         yield Found(
-            f"The subject has {len(subject)} characters; most readers see 40 to 70.",
+            f"The subject has {counted(len(subject), 'character')}; most readers see 40 to 70.",
             view.composed.front.line("subject"),
             "Put what matters first, or shorten it.",
         )
@@ -81,7 +82,7 @@ def preheader_length(view: View) -> Iterator[Found]:
         preheader = view.letter.preheader.strip()
     if len(preheader) > LONGEST_PREHEADER:
         yield Found(
-            f"The preheader has {len(preheader)} characters and will be cut.",
+            f"The preheader has {counted(len(preheader), 'character')} and will be cut.",
             view.composed.front.line("preheader"),
             f"At most {LONGEST_PREHEADER} are shown anywhere.",
         )
