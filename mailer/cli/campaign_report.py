@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mailer.cli import screen
-from mailer.model.measuring import ClickMode
+from mailer.model.measuring import ClickMode, LoadMode
 from mailer.model.shown import counted, headcount
 from mailer.model.words import CampaignState, Counts, DeliveryState
 
@@ -36,6 +36,7 @@ def document(report: CampaignReport) -> dict[str, Any]:
         "withdrawn": report.withdrawn or None,
         "in_archive": report.in_archive,
         "clicks": report.clicks,
+        "image_loads": report.image_loads,
         "approved": report.approved or None,
         "start_at": report.start_at,
         "not_after": report.not_after,
@@ -130,6 +131,8 @@ def print_headlines(campaign: CampaignReport, missing: int = 0) -> None:
     )
     if campaign.clicks is not ClickMode.off:
         screen.note(f"  clicks    {campaign.clicks}")
+    if campaign.image_loads is not LoadMode.off:
+        screen.note(f"  image loads: {campaign.image_loads}")
     if missing:
         screen.note(f"  added     {missing:,} who are on the list by now, and not in the audience")
     if campaign.excluded:

@@ -13,12 +13,13 @@ from mailer.cli import (
     campaign_send,
     campaign_site,
     clicks_report,
+    loads_report,
     screen,
     subject_tests,
 )
 from mailer.cli.campaign_words import Id
 from mailer.errors import Fault, InputError
-from mailer.model.measuring import ClickMode
+from mailer.model.measuring import ClickMode, LoadMode
 from mailer.model.words import DeliveryState, OnUnknown
 
 if TYPE_CHECKING:
@@ -110,6 +111,13 @@ def plan(
             help="Measure links. Default: `clicks:` of the issue, MAILER_CLICKS, or off.",
         ),
     ] = None,
+    image_loads: Annotated[
+        LoadMode | None,
+        typer.Option(
+            "--image-loads",
+            help="Count loads of one picture; tells little. Default: the issue, the setting, off.",
+        ),
+    ] = None,
     explain: Annotated[
         str | None,
         typer.Option(
@@ -147,6 +155,7 @@ def plan(
             in_archive=not no_archive,
             split=tested,
             clicks=clicks,
+            image_loads=image_loads,
             db=mailer.db,
             layouts=mailer.layout,
             brand=mailer.brand,
@@ -174,6 +183,7 @@ def plan(
             "clicks": report.clicks,
             "measured_links": report.measured_links,
             "measured_people": report.measured_people,
+            "image_loads": report.image_loads,
         }
     ):
         return
@@ -198,6 +208,8 @@ def plan(
         subject_tests.print_plan(report.split)
     if report.clicks is not ClickMode.off:
         screen.say(clicks_report.planned(report))
+    if report.image_loads is not LoadMode.off:
+        screen.say(loads_report.planned(report))
     screen.say(f"Web version: {report.web_url}")
     screen.say(f"Next: mailer campaigns test {report.slug} --to YOU@example.org")
     screen.say(f"      mailer campaigns send {report.slug}")
@@ -258,23 +270,31 @@ def report(
         typer.Option("--csv", metavar="FILE", help="Write the measured links there; - prints."),
     ] = None,
 ) -> None:
-    """What became of everybody: counts that add up, the reasons behind them, and clicks."""
+    """What became of everybody: counts that add up, the reasons, and what is measured."""
     from mailer.usecases.report_clicks import report_clicks
+    from mailer.usecases.report_image_loads import report_image_loads
     from mailer.usecases.show_campaign import show_campaign
     from mailer.wiring.files import write_rows
 
     with screen.opened() as mailer:
         shown = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
-        clicks = report_clicks(name, db=mailer.db, rules_dated=mailer.click_rules.dated)
+        rules_dated = mailer.click_rules.dated
+        clicks = report_clicks(name, db=mailer.db, rules_dated=rules_dated)
+        loads = report_image_loads(name, db=mailer.db, rules_dated=rules_dated)
         if csv is not None:
             write_rows(None if str(csv) == "-" else csv, clicks_report.rows(clicks))
             return
         found = campaign_report.document(shown)
-        if screen.result({**found, "clicks": clicks_report.document(clicks)}):
+        measured = {
+            "clicks": clicks_report.document(clicks),
+            "image_loads": loads_report.document(loads),
+        }
+        if screen.result({**found, **measured}):
             return
         campaign_report.print_report(shown)
         screen.say()
         clicks_report.show(clicks)
+        loads_report.show(loads)
 
 
 @commands.command()

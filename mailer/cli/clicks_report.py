@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mailer.usecases.plan_campaign import PlanReport
     from mailer.usecases.report_clicks import ClicksReport
 
-_WHY = {
+WHY = {
     "agent": "the program named itself as one, or named nothing",
     "network": "from a network of a link scanner",
     "early": "before the mail could have been read",
@@ -73,7 +73,7 @@ def show(report: ClicksReport) -> None:
     screen.say(f"Clicks ({report.mode})")
     totals: list[tuple[str, object]] = [
         ("raw, machines with it", report.raw),
-        *((f"– {why}: {_WHY.get(why, why)}", many) for why, many in report.left_out.items()),
+        *((f"– {why}: {WHY.get(why, why)}", many) for why, many in report.left_out.items()),
         ("filtered", report.filtered),
     ]
     if report.mode is ClickMode.people:

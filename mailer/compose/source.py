@@ -15,7 +15,7 @@ from mailer.compose.carrying import HOSTED, WAYS
 from mailer.compose.languages import WELL_FORMED, direction
 from mailer.compose.names import did_you_mean
 from mailer.errors import Fault
-from mailer.model.measuring import ClickMode, UtmWish
+from mailer.model.measuring import ClickMode, LoadMode, UtmWish
 
 LONGEST_ISSUE = 500_000  # characters; a thick book has as many
 LONGEST_FRONT = 32_000
@@ -35,11 +35,22 @@ KEYS = (
     "images",
     "archive",
     "clicks",
+    "image_loads",
     "utm",
     "silence",
 )
 # What a language variant takes from issue.md when it does not say it itself.
-_SHARED = ("layout", "date", "contact", "from", "reply_to", "images", "clicks", "utm")
+_SHARED = (
+    "layout",
+    "date",
+    "contact",
+    "from",
+    "reply_to",
+    "images",
+    "clicks",
+    "image_loads",
+    "utm",
+)
 _YES_NO = ("yes", "no")
 # Everything below U+0020 but tab and line feed, DEL, the C1 controls, and lone surrogates.
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -74,6 +85,7 @@ class Front:
     images: str = HOSTED
     archive: bool = True  # whether the site's archive may show it
     clicks: ClickMode | None = None  # what is measured of its links; None: as the settings say
+    image_loads: LoadMode | None = None  # likewise, of its picture
     utm: UtmWish | None = None  # likewise
     also_for: tuple[str, ...] = ()  # languages whose readers get this variant, too
     written: Mapping[str, str] = field(default_factory=dict)  # every value as the author wrote it
@@ -267,6 +279,9 @@ def _front(values: dict[str, str], lines: dict[str, int], where: str, faults: li
         archive=_among("archive", _YES_NO, values, lines, where, faults) == "yes",
         clicks=ClickMode(_among("clicks", tuple(ClickMode), values, lines, where, faults))
         if values.get("clicks")
+        else None,
+        image_loads=LoadMode(_among("image_loads", tuple(LoadMode), values, lines, where, faults))
+        if values.get("image_loads")
         else None,
         utm=_utm(values.get("utm", ""), lines.get("utm"), where, faults),
         also_for=tuple(

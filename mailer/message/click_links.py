@@ -79,12 +79,17 @@ def read_click(ring: KeyRing, path: str) -> Click | None:
     campaign, number = int.from_bytes(frame[2:6], "big"), int.from_bytes(frame[6:8], "big")
     subscriber = None
     if dot:
-        head = _text(_head(Purpose.reader, frame[1], campaign))
-        reader = read(ring, head + mark, Purpose.reader) if _MARK(mark) else None
-        if reader is None:
+        subscriber = read_mark(ring, frame[1], campaign, mark)
+        if subscriber is None:
             return None
-        subscriber = reader.subscriber
     return Click(campaign, number, f"{scheme}://{rest}", subscriber)
+
+
+def read_mark(ring: KeyRing, key_id: int, campaign: int, mark: str) -> int | None:
+    """The reader whom a mark behind a campaign's token names; None when it is not genuine."""
+    head = _text(_head(Purpose.reader, key_id, campaign))
+    reader = read(ring, head + mark, Purpose.reader) if _MARK(mark) else None
+    return None if reader is None else reader.subscriber
 
 
 def _head(purpose: Purpose, key_id: int, campaign: int) -> bytes:

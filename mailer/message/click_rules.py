@@ -1,8 +1,8 @@
-"""Tells a reader's click from a machine's, as far as that can be told.
+"""Tells a reader's click, or image load, from a machine's, as far as that can be told.
 
 Mail gateways open every link of a mail before anybody reads it, and chat programs open a link to
 show what is behind it. The rules are data (agents, networks, how many within how long); here stands
-only how they are applied. They judge clicks and never a person.
+only how they are applied. They judge what was asked for and never a person.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ _INSIDE = [
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One click of a campaign, as far as the rules look at it. ``at`` is in ms."""
+    """One click of a campaign, as far as the rules look at it. ``at`` is in ms.
+
+    An image load has the number 0.
+    """
 
     id: int
     number: int
@@ -60,16 +63,18 @@ class ClickRules:
     crowd_people: int
     crowd_seconds: int
     repeat_seconds: int
+    ahead_exactly: frozenset[str]  # agents, in lower case
+    ahead: re.Pattern[str]
+    proxies: re.Pattern[str]
 
     @classmethod
     def read(cls, document: str) -> ClickRules:
         """Reads them from TOML. Raises ValueError for what is none."""
         found = tomllib.loads(document)
-        words = "|".join(re.escape(each) for each in found["agents"]["contain"])
-        several = found["several"]
+        several, pictures = found["several"], found["pictures"]
         return cls(
             dated=str(found["dated"]),
-            agents=re.compile(words, re.IGNORECASE),
+            agents=_any_of(found["agents"]["contain"]),
             networks=[ip_network(each) for known in found["networks"].values() for each in known],
             early_seconds=several["early_seconds"],
             burst_links=several["burst_links"],
@@ -77,6 +82,9 @@ class ClickRules:
             crowd_people=several["crowd_people"],
             crowd_seconds=several["crowd_seconds"],
             repeat_seconds=several["repeat_seconds"],
+            ahead_exactly=frozenset(each.lower() for each in pictures["ahead_exactly"]),
+            ahead=_any_of(pictures["ahead_contain"]),
+            proxies=_any_of(pictures["proxies_contain"]),
         )
 
     @property
@@ -94,6 +102,16 @@ class ClickRules:
         if accepted_at is None or at < accepted_at + self.early_seconds * 1000:
             return _V.early
         return None
+
+    def judge_load(
+        self, agent: str, ip: str, at: int, accepted_at: int | None
+    ) -> ClickVerdict | None:
+        """Judges one load of the picture by itself, likewise."""
+        if agent.strip().lower() in self.ahead_exactly or self.ahead.search(agent):
+            return _V.ahead
+        if self.proxies.search(agent):
+            return _V.proxy
+        return self.judge(agent, ip, at, accepted_at)
 
     def together(self, clicks: Iterable[Seen]) -> dict[int, ClickVerdict]:
         """Judges the clicks of one campaign together: id → verdict, of those that get one."""
@@ -117,6 +135,10 @@ class ClickRules:
             for each in _dense(group, self.burst_seconds, self.burst_links, "number"):
                 found[each.id] = _V.burst
         return found
+
+
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(each) for each in words), re.IGNORECASE)
 
 
 def _groups(clicks: Iterable[Seen], key: Any) -> Iterable[list[Seen]]:

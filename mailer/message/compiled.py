@@ -25,6 +25,7 @@ from mailer.message.contexts import (
     text_segments,
 )
 from mailer.message.headers import boundary
+from mailer.message.image_loads import CountedPicture
 from mailer.message.letterhead import (
     STAND_IN,
     Head,
@@ -294,18 +295,21 @@ def compile_message(
     fields: Mapping[str, FieldKind],
     blank_ok: bool = False,
     retarget: Retarget | None = None,
+    picture: CountedPicture | None = None,
 ) -> CompiledMessage:
     """Compiles a rendition. Raises InputError with every fault that the slots and headers have.
 
     ``fields`` are the workspace's fields with their kinds. ``blank_ok`` prints a field without a
     default as nothing where a person has none, instead of refusing it. ``retarget`` changes where
-    the mail's links lead; those of the web version stay.
+    the mail's links lead; those of the web version stay. ``picture`` stands in the HTML part alone.
     """
     cutter = Cutter(rendition.slots)
     if retarget is None:
         html, faults = html_segments(cleaned(rendition.html), cutter)
     else:
         html, faults = html_segments(cleaned(rendition.html), cutter, retarget.tag)
+    if picture is not None:
+        html = picture.placed(html)
     web, web_faults = html_segments(cleaned(rendition.web_html), cutter)
     text = text_segments(cleaned(rendition.text), cutter)
     if retarget is not None:

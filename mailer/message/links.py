@@ -51,8 +51,9 @@ class Purpose(Enum):
     reconfirm = 8  # says yes once more to a list that asks again
     address_old = 9  # says yes to a change of address, at the old one: its number is the campaign
     address_new = 10  # likewise, at the new one
+    picture = 13  # the one picture of a campaign whose loads are counted: see image_loads
     click = 14  # leads to the target that stands in it: see click_links
-    reader = 15  # says whose click it was, behind a click token of the same campaign
+    reader = 15  # says whose click it was, behind a click or picture token of the same campaign
 
 
 # An unsubscribe link never expires; a link in a test copy always does.

@@ -24,7 +24,7 @@ from mailer.model.words import Slot, SlotKind
 # follows it in quoted-printable: no field has capitals.
 MARK_NAME = "READER_MARK"
 MARK_QUOTED = "READER_MARK_QUOTED"
-_MARK_SLOT = Slot("", SlotKind.value, MARK_NAME, "", 0)
+MARK_SLOT = Slot("", SlotKind.value, MARK_NAME, "", 0)
 _ELEMENT = re.compile(r"<(?:a|area|v:[a-z]+)\s", re.IGNORECASE).match
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)\s*=\s*("[^"]*"|'[^']*')""")
 _IN_TEXT = re.compile(r"https?://[^\s<>\"]+")
@@ -104,7 +104,7 @@ class Retarget:
         marked = self.clicks is not None and self.clicks.marked
         if not marked or not address.startswith(f"{self.site_url}/l/"):
             return [before + new + after]
-        return [f"{before}{new}.", Hole(_MARK_SLOT, Context.url_part), after]
+        return [f"{before}{new}.", Hole(MARK_SLOT, Context.url_part), after]
 
     def _lead(self, address: str) -> str:
         if address not in self._known:

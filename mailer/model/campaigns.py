@@ -129,6 +129,22 @@ class LinkClick(SQLModel, table=True):
     verdict: str = ""  # why it is no reader's; empty: as far as is known, it is
 
 
+class ImageLoad(SQLModel, table=True):
+    """One load of a campaign's counted picture; its columns are those of a click."""
+
+    __tablename__ = "image_load"
+    __table_args__ = (Index("ix_image_load_campaign_id_at", "campaign_id", "at"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigKey, primary_key=True))
+    campaign_id: int = Field(foreign_key="campaign.id")
+    at: int = Field(sa_type=BigInteger)
+    subscriber_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, nullable=True, index=True)
+    )
+    network: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    verdict: str = ""
+
+
 class Correction(SQLModel, table=True):
     """A note that stands above the web version, dated; the newest comes first."""
 

@@ -1,10 +1,11 @@
-"""The words about measuring: what is counted of a campaign's links, and what marks them."""
+"""The words about measuring: what is counted of a campaign's links and of its picture."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class ClickMode(StrEnum):
@@ -13,6 +14,19 @@ class ClickMode(StrEnum):
     off = "off"  # nothing: links lead where they say
     totals = "totals"  # how often each link was followed, by nobody in particular
     people = "people"  # by whom, of those who said yes to being tracked; nothing of the others
+
+
+class LoadMode(StrEnum):
+    """What is counted of a campaign's picture of one pixel. It never tells who read a mail."""
+
+    off = "off"  # nothing: no mail has such a picture
+    totals = "totals"  # how often it was loaded, by nobody in particular
+    people = "people"  # from whose mails, of those who said yes to being tracked
+
+
+def by_person(frozen: Mapping[str, Any]) -> bool:
+    """Whether a frozen campaign measures people: then only who agreed gets the measured letter."""
+    return frozen.get("clicks") == ClickMode.people or frozen.get("image_loads") == LoadMode.people
 
 
 UTM_NAMES = ("source", "medium", "campaign", "content", "term")
@@ -42,7 +56,7 @@ class UtmWish:
 
 
 class ClickVerdict(StrEnum):
-    """Why a click is taken for a machine's."""
+    """Why a click, or an image load, is taken for a machine's."""
 
     agent = "agent"  # the program names itself, or names nothing at all
     network = "network"  # it came from a range that a scanner's owner publishes
@@ -50,3 +64,5 @@ class ClickVerdict(StrEnum):
     burst = "burst"  # several links of one mail within seconds
     repeat = "repeat"  # the same link of one mail again, faster than a second look
     crowd = "crowd"  # the mails of many readers, from one network at one time
+    ahead = "ahead"  # of pictures: a mail program that loads every one, whoever reads or not
+    proxy = "proxy"  # of pictures: a mailbox provider's machine, in a reader's place or ahead

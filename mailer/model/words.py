@@ -79,10 +79,12 @@ class RetentionRule(StrEnum):
     """What ``db prune`` may take away, each by its own age."""
 
     rejects = "rejects"  # files of rows that imports refused
-    network = "network"  # IP and user agent of consents, networks of clicks; the rest stays
+    network = (
+        "network"  # IP and user agent of consents, networks of clicks and loads; the rest stays
+    )
     replies = "replies"  # what mail servers answered, of campaigns that are over
     values = "values"  # what mails said about people, of campaigns that are over
-    clicks = "clicks"  # measured links that were followed
+    clicks = "clicks"  # measured links that were followed, pictures that were loaded
     events = "events"  # changes and tags; moves and consents stay
     pending = "pending"  # people who never confirmed
     left = "left"  # people who get no list any more; their hash stays

@@ -24,7 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mailer.errors import Fault, InputError, SettingsError
 from mailer.message.keys import is_domain, is_selector
 from mailer.message.mailbox import HeaderError, encode_address
-from mailer.model.measuring import ClickMode, UtmWish
+from mailer.model.measuring import ClickMode, LoadMode, UtmWish
 from mailer.model.words import FrequencyCap, OnUnknown, RetentionRule, SignUpLimit
 from mailer.settings.sending import SECRETS_OF, RoutePlan
 
@@ -318,6 +318,7 @@ class Settings(BaseSettings):
     require_approval: bool = False
     on_unknown: OnUnknown = OnUnknown.hold
     clicks: ClickMode = ClickMode.off
+    image_loads: LoadMode = LoadMode.off
     utm: Annotated[UtmWish, NoDecode, BeforeValidator(_utm)] = UtmWish()
     utm_domains: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_domains)] = ()
     window: int = Field(default=200, ge=1, le=10_000)

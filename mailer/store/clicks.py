@@ -1,8 +1,8 @@
-"""Keeps the measured links of campaigns and who followed them, and counts.
+"""Keeps the measured links of campaigns, and the logs of clicks and image loads; counts them.
 
-A row of ``link_click`` changes nothing but itself: no person, subscription or delivery is written
-here. Each row has a verdict: why it is no reader's, or nothing. What needs other rows to be judged
-(``burst``, ``crowd``) is judged when they come in.
+A row of ``link_click`` or ``image_load`` changes nothing but itself: no person, subscription or
+delivery is written here. Each row has a verdict: why it is no reader's, or nothing. What needs
+other rows to be judged (``burst``, ``crowd``) is judged when they come in.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from sqlalchemy import Connection, insert, text
 from sqlmodel import col, select
 
 from mailer.message.click_rules import Seen
-from mailer.model.campaigns import Campaign, CampaignLink, LinkClick
+from mailer.model.campaigns import Campaign, CampaignLink, ImageLoad, LinkClick
 from mailer.model.words import CampaignState
 from mailer.store.database import Database
 
@@ -29,9 +30,19 @@ _YES = (
 )
 
 
+class Log(StrEnum):
+    """The two logs, which are alike but for the number of a link; the values are their tables."""
+
+    clicks = "link_click"
+    loads = "image_load"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One click as it is kept. ``at`` is in ms; ``verdict`` is empty for a reader's."""
+    """One click or load as it is kept; a load has the number 0.
+
+    ``at`` is in ms; ``verdict`` is empty for a reader's.
+    """
 
     campaign: int
     number: int
@@ -50,6 +61,23 @@ class LinkCount:
     raw: int
     filtered: int
     people: int  # different ones among the filtered; 0 in a campaign that names nobody
+
+
+@dataclass(frozen=True, slots=True)
+class LoadCount:
+    """The loads of a campaign's picture: each, and what is left without machines."""
+
+    raw: int
+    filtered: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLoad:
+    """A load of the picture in a mail of one person."""
+
+    at: datetime
+    campaign: str
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +155,14 @@ def accepted_at(connection: Connection, campaign_id: int, subscriber_id: int) ->
     return None if at is None else int(at)
 
 
-def add(connection: Connection, rows: Sequence[Row]) -> None:
+def add(connection: Connection, rows: Sequence[Row], log: Log = Log.clicks) -> None:
     if rows:
         connection.execute(
-            insert(LinkClick),
+            insert(LinkClick if log is Log.clicks else ImageLoad),
             [
                 {
                     "campaign_id": row.campaign,
-                    "number": row.number,
+                    **({"number": row.number} if log is Log.clicks else {}),
                     "at": row.at,
                     "subscriber_id": row.subscriber,
                     "network": row.network,
@@ -145,11 +173,14 @@ def add(connection: Connection, rows: Sequence[Row]) -> None:
         )
 
 
-def between(connection: Connection, campaign_id: int, first: int, last: int) -> list[Seen]:
-    """The clicks of a campaign from one moment to another (ms)."""
+def between(
+    connection: Connection, campaign_id: int, first: int, last: int, log: Log = Log.clicks
+) -> list[Seen]:
+    """The clicks or loads of a campaign from one moment to another (ms)."""
+    number = "number" if log is Log.clicks else "0 AS number"
     rows = connection.execute(
         text(
-            "SELECT id, number, at, subscriber_id, network, verdict FROM link_click"
+            f"SELECT id, {number}, at, subscriber_id, network, verdict FROM {log.value}"
             " WHERE campaign_id = :c AND at BETWEEN :first AND :last"
         ),
         {"c": campaign_id, "first": first, "last": last},
@@ -160,21 +191,22 @@ def between(connection: Connection, campaign_id: int, first: int, last: int) -> 
     ]
 
 
-def settle(connection: Connection, verdicts: Mapping[int, str]) -> None:
-    """Writes down what clicks turned out to be."""
+def settle(connection: Connection, verdicts: Mapping[int, str], log: Log = Log.clicks) -> None:
+    """Writes down what clicks or loads turned out to be."""
     if verdicts:
         connection.execute(
-            text("UPDATE link_click SET verdict = :verdict WHERE id = :id"),
+            text(f"UPDATE {log.value} SET verdict = :verdict WHERE id = :id"),
             [{"id": number, "verdict": str(verdict)} for number, verdict in verdicts.items()],
         )
 
 
 def forget_person(connection: Connection, subscriber_id: int) -> None:
-    """Takes a person's name off their clicks: they stay as counts, nobody's."""
-    connection.execute(
-        text("UPDATE link_click SET subscriber_id = NULL WHERE subscriber_id = :s"),
-        {"s": subscriber_id},
-    )
+    """Takes a person's name off their clicks and loads: they stay as counts, nobody's."""
+    for log in Log:
+        connection.execute(
+            text(f"UPDATE {log.value} SET subscriber_id = NULL WHERE subscriber_id = :s"),
+            {"s": subscriber_id},
+        )
 
 
 def counts(connection: Connection, campaign_id: int) -> list[LinkCount]:
@@ -194,11 +226,22 @@ def counts(connection: Connection, campaign_id: int) -> list[LinkCount]:
     return [LinkCount(r.number, r.url, r.every, int(r.readers or 0), r.people) for r in rows]
 
 
-def verdicts(connection: Connection, campaign_id: int) -> dict[str, int]:
-    """How many clicks each verdict took out of the filtered count."""
+def load_count(connection: Connection, campaign_id: int) -> LoadCount:
+    row = connection.execute(
+        text(
+            "SELECT count(*) AS every, sum(CASE WHEN verdict = '' THEN 1 ELSE 0 END) AS readers"
+            " FROM image_load WHERE campaign_id = :c"
+        ),
+        {"c": campaign_id},
+    ).one()
+    return LoadCount(row.every, int(row.readers or 0))
+
+
+def verdicts(connection: Connection, campaign_id: int, log: Log = Log.clicks) -> dict[str, int]:
+    """How many clicks or loads each verdict took out of the filtered count."""
     rows = connection.execute(
         text(
-            "SELECT verdict, count(*) AS many FROM link_click"
+            f"SELECT verdict, count(*) AS many FROM {log.value}"
             " WHERE campaign_id = :c AND verdict <> '' GROUP BY verdict ORDER BY many DESC, verdict"
         ),
         {"c": campaign_id},
@@ -206,12 +249,12 @@ def verdicts(connection: Connection, campaign_id: int) -> dict[str, int]:
     return {row.verdict: row.many for row in rows}
 
 
-def people(connection: Connection, campaign_id: int) -> int:
-    """How many different people followed any link, without machines."""
+def people(connection: Connection, campaign_id: int, log: Log = Log.clicks) -> int:
+    """How many different people followed any link, or loaded the picture, without machines."""
     return int(
         connection.execute(
             text(
-                "SELECT count(DISTINCT subscriber_id) FROM link_click"
+                f"SELECT count(DISTINCT subscriber_id) FROM {log.value}"
                 " WHERE campaign_id = :c AND verdict = ''"
             ),
             {"c": campaign_id},
@@ -257,3 +300,15 @@ def own(connection: Connection, subscriber_id: int) -> Sequence[OwnClick]:
         OwnClick(datetime.fromtimestamp(r.at / 1000, UTC), r.slug, r.url or "", r.verdict)
         for r in rows
     ]
+
+
+def own_loads(connection: Connection, subscriber_id: int) -> Sequence[OwnLoad]:
+    """Likewise, every load of the picture."""
+    rows = connection.execute(
+        text(
+            "SELECT k.at, c.slug, k.verdict FROM image_load k JOIN campaign c"
+            " ON c.id = k.campaign_id WHERE k.subscriber_id = :s ORDER BY k.at, k.id"
+        ),
+        {"s": subscriber_id},
+    )
+    return [OwnLoad(datetime.fromtimestamp(r.at / 1000, UTC), r.slug, r.verdict) for r in rows]

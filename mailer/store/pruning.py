@@ -23,13 +23,17 @@ _COUNTS: Mapping[str, str] = {
         f"SELECT (SELECT count(*) FROM consent WHERE {_TRACED})"
         f" + (SELECT count(*) FROM tracking_consent WHERE {_TRACED})"
         f" + (SELECT count(*) FROM link_click WHERE {_SEEN})"
+        f" + (SELECT count(*) FROM image_load WHERE {_SEEN})"
     ),
     "replies": f"SELECT count(*) FROM delivery WHERE reply <> '' AND at < :ms AND {_OVER}",
     "values": (
         "SELECT count(*) FROM snapshot s JOIN delivery d ON d.campaign_id = s.campaign_id"
         f" AND d.position = s.position WHERE d.at < :ms AND d.{_OVER}"
     ),
-    "clicks": "SELECT count(*) FROM link_click WHERE at < :ms",
+    "clicks": (
+        "SELECT (SELECT count(*) FROM link_click WHERE at < :ms)"
+        " + (SELECT count(*) FROM image_load WHERE at < :ms)"
+    ),
     "events": (
         "SELECT (SELECT count(*) FROM event WHERE at < :moment"
         " AND kind IN ('changed', 'agreed', 'tagged', 'untagged'))"
@@ -43,8 +47,11 @@ _SLICES: Mapping[str, tuple[str, ...]] = {
             f" (SELECT id FROM {table} WHERE {_TRACED} LIMIT {SLICE})"
             for table in ("consent", "tracking_consent")
         ),
-        "UPDATE link_click SET network = NULL WHERE id IN"
-        f" (SELECT id FROM link_click WHERE {_SEEN} LIMIT {SLICE})",
+        *(
+            f"UPDATE {table} SET network = NULL WHERE id IN"
+            f" (SELECT id FROM {table} WHERE {_SEEN} LIMIT {SLICE})"
+            for table in ("link_click", "image_load")
+        ),
     ),
     "replies": (
         "UPDATE delivery SET reply = '' WHERE (campaign_id, position) IN (SELECT campaign_id,"
@@ -56,8 +63,10 @@ _SLICES: Mapping[str, tuple[str, ...]] = {
         f" AND d.position = s.position WHERE d.at < :ms AND d.{_OVER} LIMIT {SLICE})",
     ),
     "clicks": (
-        "DELETE FROM link_click WHERE id IN"
-        f" (SELECT id FROM link_click WHERE at < :ms LIMIT {SLICE})",
+        *(
+            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at < :ms LIMIT {SLICE})"
+            for table in ("link_click", "image_load")
+        ),
     ),
     "events": (  # the records first: an undo must not take an act for none
         "DELETE FROM batch_change WHERE (batch_id, subscriber_id) IN (SELECT batch_id,"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 from mailer.compose.languages import Offered, choose
 from mailer.errors import InputError
 from mailer.message.compiled import CompiledMessage
-from mailer.model.measuring import ClickMode
+from mailer.model.measuring import by_person
 from mailer.model.shown import headcount
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
@@ -121,7 +121,7 @@ def _freeze(
         behind=behind,
         joining=missing.Extension(db.dialect, campaign.id, behind, clock.now()).joining,
         measured=[CompiledMessage.load(row.measured or row.compiled) for row in variants],
-        by_person=campaign.frozen.get("clicks") == ClickMode.people,
+        by_person=by_person(campaign.frozen),
     )
 
 

@@ -16,12 +16,13 @@ from mailer.errors import InputError
 from mailer.message.click_links import sign_target
 from mailer.message.compiled import CompiledMessage, Letterhead, compile_message
 from mailer.message.headers import feedback_words
+from mailer.message.image_loads import CountedPicture, picture_address
 from mailer.message.keys import aligned
 from mailer.message.links import KeyRing
 from mailer.message.mailbox import HeaderError, Mailbox, encode_domain, parse_mailbox
 from mailer.message.retarget import Clicks, Retarget
 from mailer.message.utm import Utm
-from mailer.model.measuring import ClickMode, UtmWish
+from mailer.model.measuring import ClickMode, LoadMode, UtmWish
 from mailer.model.words import FieldKind
 from mailer.smtp.providers import lane_names
 from mailer.usecases.compose_issue import IssueFolder, web_address
@@ -38,6 +39,7 @@ class SendingPolicy:
     cfbl_address: str = ""  # complaints come here (RFC 9477)
     lane_of: Mapping[str, str] = field(default_factory=lambda: lane_names({}))  # by domain
     clicks: ClickMode = ClickMode.off
+    image_loads: LoadMode = LoadMode.off
     utm: UtmWish = field(default_factory=UtmWish)
     utm_domains: Sequence[str] = ()  # the owner's; none: the domain of From
 
@@ -45,23 +47,41 @@ class SendingPolicy:
         """What is measured of an issue: as it says itself, else as the workspace does."""
         return composed.front.clicks or self.clicks
 
+    def loads_of(self, composed: Composed) -> LoadMode:
+        """Likewise, of its picture."""
+        return composed.front.image_loads or self.image_loads
+
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """How the links of a campaign are signed; ``numbers`` collects them, over all languages."""
+    """How links and picture are signed; ``numbers`` collects the links, over all languages."""
 
     keys: KeyRing
     key_id: int
     campaign: int
     mode: ClickMode
     numbers: dict[str, int] = field(default_factory=dict)
+    loads: LoadMode = LoadMode.off
 
     @property
-    def clicks(self) -> Clicks:
+    def anything(self) -> bool:
+        return self.mode is not ClickMode.off or self.loads is not LoadMode.off
+
+    @property
+    def clicks(self) -> Clicks | None:
+        if self.mode is ClickMode.off:
+            return None
+
         def sign(number: int, target: str) -> str:
             return sign_target(self.keys, self.campaign, number, target, key_id=self.key_id)
 
         return Clicks(sign, self.mode is ClickMode.people, self.numbers)
+
+    def picture(self, site_url: str) -> CountedPicture | None:
+        if self.loads is LoadMode.off:
+            return None
+        address = picture_address(site_url, self.keys, self.campaign, self.key_id)
+        return CountedPicture(address, self.loads is LoadMode.people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +118,7 @@ def compile_letter(
 
     ``web_home`` is the web version's address without a language. ``blank_ok`` prints a field
     without a default as nothing where somebody has none. ``measuring`` leads links through the
-    site; without it they lead where they say.
+    site, and adds the counted picture; without it there is neither.
     """
     sender, reply_to = _mailboxes(composed)
     domain = encode_domain(sender.address.rpartition("@")[2])
@@ -124,6 +144,7 @@ def compile_letter(
             measuring.clicks if measuring is not None else None,
             SHARE_PAGES,
         ),
+        picture=measuring.picture(sending.site_url) if measuring is not None else None,
     )
     return Letter(composed.offered, _subject(composed), sender, domain, compiled)
 

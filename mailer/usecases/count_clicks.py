@@ -1,32 +1,59 @@
-"""Counts followed links: judges each, and keeps it under nobody's name unless its reader agreed."""
+"""Counts followed links and image loads: under nobody's name unless its reader agreed."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from mailer.message.click_links import Click, read_click
 from mailer.message.click_rules import ClickRules, Networks
+from mailer.message.image_loads import PICTURE, PICTURE_TYPE, Load, read_load
 from mailer.message.links import KeyRing
+from mailer.model.measuring import ClickVerdict
 from mailer.store import clicks
-from mailer.store.clicks import Row
+from mailer.store.clicks import Log, Row
 from mailer.store.database import Database
 
 MOST_ALIKE = 200  # clicks on one link from one network within the rules' horizon
 _UNKNOWN = 100  # times as many where the network is not known
+# Of these the network is a provider's and no reader's: nothing is kept of it.
+_NOT_A_READERS = (ClickVerdict.ahead, ClickVerdict.proxy)
+
+
+Asked = Click | Load  # what an address says that is counted
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A link that was followed: what it says, and who asked for it at what moment (ms)."""
+    """A link that was followed, or a picture that was loaded: what its address says, and who
+    asked for it at what moment (ms).
+    """
 
-    click: Click
+    click: Asked
     at: int
     ip: str
     agent: str
+
+    @property
+    def log(self) -> Log:
+        return Log.clicks if isinstance(self.click, Click) else Log.loads
+
+    @property
+    def number(self) -> int:
+        return self.click.number if isinstance(self.click, Click) else 0
+
+
+def open_load(path: str, *, keys: KeyRing) -> Load | None:
+    """What the path behind ``/load/`` says; None when it is not genuine."""
+    return read_load(keys, path)
+
+
+def show_counted_picture() -> tuple[bytes, str]:
+    """The picture itself, the same for all, and its media type."""
+    return PICTURE, PICTURE_TYPE
 
 
 def open_click(path: str, *, keys: KeyRing) -> Click | None:
@@ -37,7 +64,7 @@ def open_click(path: str, *, keys: KeyRing) -> Click | None:
 def count_clicks(
     followed: Sequence[Followed], *, db: Database, rules: ClickRules, networks: Networks
 ) -> int:
-    """Keeps what was followed, in one transaction of its own; returns how many rows it took.
+    """Keeps what was followed and loaded, in a transaction of its own; returns how many rows.
 
     1. Leave out links of campaigns that are not here, such as those of previews.
     2. Of a link that names its reader keep nothing at all, unless they say yes to it now.
@@ -58,13 +85,29 @@ def _count(
 ) -> int:
     begun = clicks.campaigns_of(connection, (each.click.campaign for each in followed))
     clicks.lock(connection, begun)
-    alike = _Alike(connection, followed, rules)
     agreed: dict[int, bool] = {}
+    kept = 0
+    for log in Log:
+        some = [each for each in followed if each.log is log and each.click.campaign in begun]
+        if some:
+            kept += _keep(connection, log, some, rules, networks, begun, agreed)
+    return kept
+
+
+def _keep(
+    connection: Connection,
+    log: Log,
+    followed: Sequence[Followed],
+    rules: ClickRules,
+    networks: Networks,
+    begun: Mapping[int, int | None],
+    agreed: dict[int, bool],
+) -> int:
+    alike = _Alike(connection, log, followed, rules)
+    judge = rules.judge if log is Log.clicks else rules.judge_load
     rows = []
     for each in followed:
         campaign, person = each.click.campaign, each.click.subscriber
-        if campaign not in begun:
-            continue
         since = begun[campaign]
         if person is not None:
             if person not in agreed:
@@ -72,18 +115,20 @@ def _count(
             if not agreed[person]:
                 continue
             since = clicks.accepted_at(connection, campaign, person)
+        verdict = judge(each.agent, each.ip, each.at, since)
+        unknown = verdict in _NOT_A_READERS
         row = Row(
             campaign=campaign,
-            number=each.click.number,
+            number=each.number,
             at=each.at,
             subscriber=person,
-            network=networks.hashed(each.ip, campaign, each.at),
-            verdict=rules.judge(each.agent, each.ip, each.at, since) or "",
+            network=None if unknown else networks.hashed(each.ip, campaign, each.at),
+            verdict=verdict or "",
         )
         if alike.room(row):
             rows.append(row)
-    clicks.add(connection, rows)
-    _judge_together(connection, rows, rules)
+    clicks.add(connection, rows, log)
+    _judge_together(connection, log, rows, rules)
     return len(rows)
 
 
@@ -91,9 +136,14 @@ class _Alike:
     """Counts the clicks on one link from one network that lie close together in time."""
 
     def __init__(
-        self, connection: Connection, followed: Sequence[Followed], rules: ClickRules
+        self,
+        connection: Connection,
+        log: Log,
+        followed: Sequence[Followed],
+        rules: ClickRules,
     ) -> None:
         self._connection = connection
+        self._log = log
         self._first = min(each.at for each in followed) - rules.horizon_ms
         self._last = max(each.at for each in followed)
         self._known: dict[int, Counter[tuple[int, bytes | None]]] = {}
@@ -102,7 +152,9 @@ class _Alike:
         """Whether one more is to be kept; it is counted then."""
         known = self._known.get(row.campaign)
         if known is None:
-            near = clicks.between(self._connection, row.campaign, self._first, self._last)
+            near = clicks.between(
+                self._connection, row.campaign, self._first, self._last, self._log
+            )
             known = Counter((each.number, each.network) for each in near)
             self._known[row.campaign] = known
         known[row.number, row.network] += 1
@@ -110,13 +162,16 @@ class _Alike:
         return known[row.number, row.network] <= most
 
 
-def _judge_together(connection: Connection, rows: Iterable[Row], rules: ClickRules) -> None:
+def _judge_together(
+    connection: Connection, log: Log, rows: Iterable[Row], rules: ClickRules
+) -> None:
     moments: dict[int, list[int]] = {}
     for row in rows:
         moments.setdefault(row.campaign, []).append(row.at)
     for campaign, times in moments.items():
         first, last = min(times) - rules.horizon_ms, max(times) + rules.horizon_ms
-        near = clicks.between(connection, campaign, first, last)
+        near = clicks.between(connection, campaign, first, last, log)
         found = rules.together(near)
         unsettled = {each.id for each in near if not each.verdict}
-        clicks.settle(connection, {number: v for number, v in found.items() if number in unsettled})
+        settled = {number: v for number, v in found.items() if number in unsettled}
+        clicks.settle(connection, settled, log)

@@ -12,7 +12,7 @@ from mailer.contacts.mention import mentions
 from mailer.model.words import Frequency, TrackingAnswer
 from mailer.ports import Clock, Leftovers
 from mailer.store import address_changes, clicks, evidence, people, tags
-from mailer.store.clicks import OwnClick
+from mailer.store.clicks import OwnClick, OwnLoad
 from mailer.store.database import Database
 from mailer.store.evidence import Block, Letter, TrackingRecord
 from mailer.usecases.show_consents import ListConsents, consents_by_list
@@ -37,6 +37,7 @@ class HeldData:
     suppressions: Sequence[Block]
     mails: Sequence[Letter]
     clicks: Sequence[OwnClick]  # measured links that they followed
+    image_loads: Sequence[OwnLoad]  # loads of the counted picture in their mails
     history: Sequence[Happening]
     rejected_rows_in: Sequence[str]  # files of rows that imports refused
 
@@ -60,6 +61,7 @@ def export_person(address: str, *, db: Database, clock: Clock, leftovers: Leftov
             suppressions=evidence.blocks(connection, person.suppression_hash),
             mails=evidence.letters(connection, person.id),
             clicks=clicks.own(connection, person.id),
+            image_loads=clicks.own_loads(connection, person.id),
             history=happenings(connection, person.id, person.suppression_hash),
             rejected_rows_in=leftovers.mentioning(mentions(parse_address(person.address))),
         )

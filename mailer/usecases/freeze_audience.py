@@ -78,7 +78,7 @@ def freeze_audience(
     ``variants`` are rows' ids, ``letters`` what they hold; ``choose`` says which of them a language
     gets; ``lane_of`` names the lane of a domain. Of a campaign that is there already, ``behind`` is
     its last position, and ``joining`` makes of the lanes what each slice does beside. ``measured``
-    are the letters with measured links, ``by_person`` says that only who agreed gets them.
+    are the measured letters, ``by_person`` says that only who agreed gets them.
     Raises InputError when somebody lacks a value that the mail needs.
     """
     names = sorted({name for letter in letters for name in letter.names})

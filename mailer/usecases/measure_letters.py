@@ -1,4 +1,4 @@
-"""Compiles the letters of a measured campaign once more, with links that lead through the site."""
+"""Compiles the letters of a measured campaign once more: measured links, counted picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from mailer.compose.compose import Composed
 from mailer.message.compiled import CompiledMessage
-from mailer.model.measuring import ClickMode
 from mailer.model.words import FieldKind
 from mailer.store import clicks
 from mailer.store.database import Database
@@ -32,7 +31,7 @@ def measure_letters(
     The campaign's number stands in the links, so its row must be there. Without measuring there
     are none, and nothing is kept.
     """
-    if measuring.mode is ClickMode.off:
+    if not measuring.anything:
         return ()
     letters = [
         compile_letter(

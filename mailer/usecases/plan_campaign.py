@@ -14,7 +14,7 @@ from mailer.compose.rules.size import CLIPPED_AT, CLOSE_TO_CLIPPED
 from mailer.contacts.rule_time import Calendar
 from mailer.errors import Fault, InputError
 from mailer.message.links import KeyRing
-from mailer.model.measuring import ClickMode
+from mailer.model.measuring import ClickMode, LoadMode, by_person
 from mailer.model.words import OnUnknown, Rendition
 from mailer.ports import Clock, Folder
 from mailer.store import clicks as clicks_kept
@@ -60,6 +60,7 @@ class PlanReport:
     clicks: ClickMode = ClickMode.off
     measured_links: int = 0
     measured_people: int | None = None  # of the audience, where people are measured
+    image_loads: LoadMode = LoadMode.off
 
 
 def plan_campaign(
@@ -72,6 +73,7 @@ def plan_campaign(
     in_archive: bool = True,
     split: Split | None = None,
     clicks: ClickMode | None = None,
+    image_loads: LoadMode | None = None,
     db: Database,
     layouts: Callable[[str], Folder],
     brand: Brand,
@@ -85,14 +87,14 @@ def plan_campaign(
 
     1. Settle what dead sends of this issue left; check the issue, refuse one with errors.
     2. Compile it in each of its languages: everything constant is encoded now.
-    3. If its links are measured, compile it once more with links that lead through the site.
+    3. If anything is measured, compile it once more: links through the site, the counted picture.
     4. Write one delivery for each person who is to get it, in their language; whoever of the list
        is not is counted with the reason (``freeze_audience``).
     5. Make it visible, all at once.
 
     ``folder`` is where flight recorders lie. ``in_archive``: unless the issue itself says
     ``archive: no``, everybody may read it there once it is sent, if its list is public. ``clicks``
-    is what is measured, whatever issue and settings say.
+    and ``image_loads`` are what is measured, whatever issue and settings say.
 
     Raises InputError when the issue has errors, or somebody lacks a value it needs;
     NotFoundError for an unknown list, segment or campaign. Nothing is left behind then.
@@ -128,6 +130,8 @@ def plan_campaign(
     ]
     languages = len(report.variants)
     mode = clicks or sending.clicks_of(report.variants[0])
+    loads = image_loads or sending.loads_of(report.variants[0])
+    _require_one_kind(mode, loads)
     files = file_hashes(
         issue,
         layouts=layouts,
@@ -148,6 +152,7 @@ def plan_campaign(
             "selection": selected.frozen,
             "key_id": keys.key_id,
             "clicks": mode,
+            "image_loads": loads,
             "from": str(sender),
             "site_url": sending.site_url,
             "return_path": sending.return_path or sender.address,
@@ -175,7 +180,7 @@ def plan_campaign(
     )
     campaign_id, variants = planning.create(db, content, now=clock.now())
     try:
-        measuring = Measuring(keys, keys.key_id, campaign_id, mode)
+        measuring = Measuring(keys, keys.key_id, campaign_id, mode, loads=loads)
         measured = measure_letters(
             variants,
             composed,
@@ -200,7 +205,7 @@ def plan_campaign(
             site_url=sending.site_url,
             draw=split.draw(content.frozen) if split is not None else None,
             measured=measured,
-            by_person=mode is ClickMode.people,
+            by_person=by_person(content.frozen),
         )
         clipped = list(_clipped(frozen, report))
         slug = planning.publish(
@@ -229,8 +234,18 @@ def plan_campaign(
         [*selected.doubts, *(split.doubts(frozen, report) if split else unsplit(report))],
         mode,
         len(measuring.numbers),
-        _measured_people(db, campaign_id) if mode is ClickMode.people else None,
+        _measured_people(db, campaign_id) if by_person(content.frozen) else None,
+        loads,
     )
+
+
+def _require_one_kind(clicks: ClickMode, loads: LoadMode) -> None:
+    """Who says no to being measured is not to be counted without a name in the same mail."""
+    if {clicks.value, loads.value} == {"totals", "people"}:
+        raise InputError(
+            f"Clicks are to be measured by {clicks}, and image loads by {loads}.",
+            hint="Choose one of the two for both, or `off` for one.",
+        )
 
 
 def _measured_people(db: Database, campaign_id: int) -> int:

@@ -21,7 +21,7 @@ from mailer.message.headers import format_date
 from mailer.message.links import KeyRing, LinkError, Purpose, Tokens
 from mailer.message.replies import classify
 from mailer.message.retarget import marked
-from mailer.model.measuring import ClickMode
+from mailer.model.measuring import by_person
 from mailer.model.shown import headcount
 from mailer.model.words import CampaignState, Counts, DeliveryState, OnUnknown, Reply, Stage
 from mailer.ports import Clock, Transport
@@ -305,10 +305,10 @@ class Letters:
         keys: KeyRing,
         signer: Signer | None = None,
     ) -> Letters:
-        """Reads what the plan froze. Where totals are measured, everybody gets those links."""
+        """Reads what the plan froze. Where nobody is named, everybody gets the measured letter."""
         measured = {row.id: CompiledMessage.load(row.measured) for row in variants if row.measured}
         compiled = {row.id: CompiledMessage.load(row.compiled) for row in variants}
-        if campaign.frozen.get("clicks") == ClickMode.people:
+        if by_person(campaign.frozen):
             return cls(campaign, compiled, keys, signer, measured)
         return cls(campaign, compiled | measured, keys, signer)
 

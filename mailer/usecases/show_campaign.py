@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from mailer.model.measuring import ClickMode
+from mailer.model.measuring import ClickMode, LoadMode
 from mailer.model.words import CampaignState, Counts, DeliveryState
 from mailer.ports import Clock
 from mailer.store import campaigns, runs, splits, workers
@@ -66,6 +66,7 @@ class CampaignReport:
     withdrawn: str = ""  # why; empty: it is not
     in_archive: bool = True
     clicks: ClickMode = ClickMode.off  # what is measured of its links
+    image_loads: LoadMode = LoadMode.off  # and of its picture
     variants: Sequence[VariantReport] = ()  # of one campaign with several, the default first
     split: SplitReport | None = None
 
@@ -141,6 +142,7 @@ def _report(
         withdrawn=campaign.withdrawn_because,
         in_archive=bool(campaign.in_archive),
         clicks=ClickMode(campaign.frozen.get("clicks", ClickMode.off)),
+        image_loads=LoadMode(campaign.frozen.get("image_loads", LoadMode.off)),
         start_at=campaign.start_at,
         not_after=campaign.not_after,
         added=campaign.added,

@@ -1,9 +1,10 @@
-"""The redirect behind a measured link: leads on at once, and counts later or not at all.
+"""The redirect behind a measured link, and the counted picture: answers at once, counts later.
 
 Where a link leads stands in the link, signed, so nothing is looked up: it works for ever, also
 while the database is down, and leads nowhere that a campaign did not name. A GET changes nothing
 here: the answer is complete before anything is counted, and what is counted is a row of its own
-that moves no person, subscription or mail. HEAD is answered alike and never counted.
+that moves no person, subscription or mail. HEAD is answered alike and never counted. The
+picture is the same for everybody and a part of the program, so it needs no database either.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from starlette.routing import Route
 from structlog.typing import FilteringBoundLogger
 
 from mailer.errors import MailerError
-from mailer.usecases.count_clicks import Followed, count_clicks, open_click
+from mailer.usecases.count_clicks import (
+    Asked,
+    Followed,
+    count_clicks,
+    open_click,
+    open_load,
+    show_counted_picture,
+)
+from mailer.web.headers import FILE_POLICY
 from mailer.wiring import Mailer
 
 MOST_WAITING = 20_000  # clicks; more of them are let go
@@ -29,6 +38,11 @@ _AFTER_TROUBLE = 10.0  # seconds
 _LONGEST_AGENT = 400
 # What browsers say when they fetch a page before anybody asked for it.
 _AHEAD = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+_PICTURE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": FILE_POLICY,
+    "Cross-Origin-Resource-Policy": "cross-origin",  # mail programs show it on their pages
+}
 
 
 class ClickLog:
@@ -88,7 +102,7 @@ class ClickLog:
 
 
 class ClickPages:
-    """``/l/…``: links of mails that are measured."""
+    """``/l/…`` and ``/load/…``: links and the picture of mails that are measured."""
 
     def __init__(self, mailer: Mailer, log: FilteringBoundLogger) -> None:
         self._mailer = mailer
@@ -96,22 +110,17 @@ class ClickPages:
         self.log = ClickLog(self._counted, log)
 
     def routes(self, prefix: str) -> Sequence[Route]:
-        return (Route(prefix + "/l/{token}", self.follow, methods=["GET"]),)
+        return (
+            Route(prefix + "/l/{token}", self.follow, methods=["GET"]),
+            Route(prefix + "/load/{token}", self.picture, methods=["GET"]),
+        )
 
     async def follow(self, request: Request) -> Response:
         """Leads on (302). What is not genuine is a plain 404."""
         click = open_click(request.path_params["token"], keys=self._keys)
         if click is None:
             raise HTTPException(404)
-        if request.method == "GET" and not _ahead(request):
-            self.log.note(
-                Followed(
-                    click,
-                    round(self._mailer.clock.now().timestamp() * 1000),
-                    request.client.host if request.client else "",
-                    request.headers.get("user-agent", "")[:_LONGEST_AGENT],
-                )
-            )
+        self._note(click, request)
         return Response(
             status_code=302,
             headers={
@@ -119,6 +128,27 @@ class ClickPages:
                 "Cache-Control": "no-store",
                 "Referrer-Policy": "no-referrer",
             },
+        )
+
+    async def picture(self, request: Request) -> Response:
+        """The same picture for each genuine address."""
+        load = open_load(request.path_params["token"], keys=self._keys)
+        if load is None:
+            raise HTTPException(404)
+        self._note(load, request)
+        data, kind = show_counted_picture()
+        return Response(data, media_type=kind, headers=_PICTURE_HEADERS)
+
+    def _note(self, asked_for: Asked, request: Request) -> None:
+        if request.method != "GET" or _ahead(request):
+            return
+        self.log.note(
+            Followed(
+                asked_for,
+                round(self._mailer.clock.now().timestamp() * 1000),
+                request.client.host if request.client else "",
+                request.headers.get("user-agent", "")[:_LONGEST_AGENT],
+            )
         )
 
     def _counted(self, followed: Sequence[Followed]) -> int:

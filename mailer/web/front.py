@@ -31,6 +31,7 @@ _SHAPES = {
     "healthz": "/healthz",
     "i": "/i/{name}",
     "l": "/l/{token}",
+    "load": "/load/{token}",
     "p": "/p/{token}",
     "probe": "/probe/{token}",
     "s": "/s/{list}",

@@ -45,6 +45,7 @@ class Sending:
             cfbl_address=settings.cfbl_address or "",
             lane_of=lane_names({n: lane.domains for n, lane in self.plan.lanes.items()}),
             clicks=settings.clicks,
+            image_loads=settings.image_loads,
             utm=settings.utm,
             utm_domains=settings.utm_domains,
         )

@@ -66,10 +66,10 @@ class Desk:
     def run(self, *words: str) -> Any:
         return done(self.path, *words)
 
-    def send(self, mode: ClickMode) -> Mapping[str, Any]:
+    def send(self, mode: ClickMode, *words: str) -> Mapping[str, Any]:
         """Plans and sends; each person's mail as a parser reads it."""
         issue = str(self.path / "data/issues/boats")
-        self.run("campaigns", "plan", issue, "--list", "coast", "--clicks", mode.value)
+        self.run("campaigns", "plan", issue, "--list", "coast", "--clicks", mode.value, *words)
         mailer = self.mailer
         asyncio.run(
             send_campaign(

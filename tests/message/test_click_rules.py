@@ -147,3 +147,37 @@ def test_the_data_is_dated_and_names_no_home() -> None:
         if network.version == 4
     )
     assert all(network.prefixlen >= 14 for network in RULES.networks)
+
+
+APPLE = "Mozilla/5.0"
+GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
+GMAIL_AHEAD = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0"
+)
+YAHOO = "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html"
+
+
+@pytest.mark.parametrize(
+    ("agent", "at", "expected"),
+    [
+        (APPLE, LATER, "ahead"),
+        (f" {APPLE} ", SENT, "ahead"),
+        (GMAIL_AHEAD, LATER, "ahead"),
+        (GMAIL, LATER, "proxy"),
+        (YAHOO, LATER, "proxy"),
+        ("Mozilla/5.0 AppleWebKit/534+ BingPreview/1.0b", LATER, "agent"),
+        ("", LATER, "agent"),
+        (FIREFOX, SENT + 9_999, "early"),
+        (FIREFOX, LATER, None),
+        (BROWSER, LATER, None),
+        ("Mozilla/4.0 (compatible; ms-office; MSOffice 16)", LATER, None),  # Outlook, by its reader
+    ],
+)
+def test_one_image_load_by_itself(agent: str, at: int, expected: str | None) -> None:
+    assert RULES.judge_load(agent, HOME, at, SENT) == expected
+
+
+def test_apple_is_only_who_says_nothing_more_and_only_of_pictures() -> None:
+    assert RULES.judge(APPLE, HOME, LATER, SENT) is None
+    assert RULES.judge_load(f"{APPLE} (X11)", HOME, LATER, SENT) is None

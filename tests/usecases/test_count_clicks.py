@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from mailer.adapters.word_lists import click_rules
 from mailer.message.click_links import Click
 from mailer.message.click_rules import Networks
+from mailer.message.image_loads import Load
 from mailer.model.words import TrackingAnswer
 from mailer.store import clicks, evidence
 from mailer.store.database import Database
@@ -95,8 +96,8 @@ def test_processes_that_count_at_one_moment_see_one_burst(
     campaign, _ = make(db)
     together, add = Barrier(3), clicks.add
 
-    def add_and_wait(connection: Connection, rows: Sequence[clicks.Row]) -> None:
-        add(connection, rows)
+    def add_and_wait(connection: Connection, rows: Sequence[clicks.Row], log: clicks.Log) -> None:
+        add(connection, rows, log)
         with suppress(BrokenBarrierError):
             together.wait(0.3)
 
@@ -121,3 +122,64 @@ def test_nobody_fills_the_database(db: Database, monkeypatch: pytest.MonkeyPatch
     assert kept == [5, 0]
     assert count_clicks([followed(campaign, 1, ip="198.51.100.1")], db=db, **PORTS) == 1
     assert count_clicks([followed(campaign, 1, 600)], db=db, **PORTS) == 1
+
+
+def loaded(
+    campaign: int, seconds: float, person: int | None = None, agent: str = BROWSER
+) -> Followed:
+    return Followed(Load(campaign, person), AT + round(seconds * 1000), "192.0.2.7", agent)
+
+
+def test_image_loads_are_a_log_of_their_own(db: Database) -> None:
+    """Clicks do not see them: a picture and two links within seconds are no three links."""
+    campaign, anna = make(db, "people")
+    answer(db, anna, TrackingAnswer.yes)
+    mixed = [
+        loaded(campaign, 0, anna),
+        followed(campaign, 1, 1, anna),
+        followed(campaign, 2, 2, anna),
+        loaded(campaign, 300, anna),
+        loaded(999, 300, anna),
+    ]
+
+    assert count_clicks(mixed, db=db, **PORTS) == 4
+    report = report_clicks(campaign, db=db, rules_dated="")
+    assert (report.raw, report.filtered, report.left_out) == (2, 2, {})
+    with db.read() as connection:
+        assert clicks.load_count(connection, campaign) == clicks.LoadCount(2, 2)
+        assert clicks.people(connection, campaign, clicks.Log.loads) == 1
+
+
+def test_mails_of_many_readers_that_one_network_loads_are_a_machines(db: Database) -> None:
+    campaign, anna = make(db, "people")
+    readers = [anna, *(builders.make_subscriber(db, f"p{n}@example.org") for n in range(9))]
+    for each in readers:
+        answer(db, each, TrackingAnswer.yes)
+    with db.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO delivery (campaign_id, position, subscriber_id, variant_id, state,"
+                " attempt, reason, reply, at) SELECT campaign_id, :n, :s, variant_id, state,"
+                " attempt, reason, reply, at FROM delivery WHERE subscriber_id = :anna"
+            ),
+            [{"n": 100 + n, "s": each, "anna": anna} for n, each in enumerate(readers[1:])],
+        )
+    count_clicks([loaded(campaign, n, p) for n, p in enumerate(readers)], db=db, **PORTS)
+
+    with db.read() as connection:
+        assert clicks.verdicts(connection, campaign, clicks.Log.loads) == {"crowd": 10}
+
+
+def test_of_a_providers_machines_no_network_is_kept_and_so_many_a_minute(db: Database) -> None:
+    campaign, _ = make(db)
+    proxied = [loaded(campaign, n / 1000, agent="YahooMailProxy") for n in range(300)]
+    others = [loaded(campaign, 100 + n / 1000) for n in range(300)]
+
+    assert count_clicks(proxied, db=db, **PORTS) == 300
+    assert count_clicks(others, db=db, **PORTS) == counting.MOST_ALIKE
+    with db.read() as connection:
+        networks = connection.execute(
+            text("SELECT verdict, count(network) FROM image_load GROUP BY verdict ORDER BY 1")
+        )
+        assert [tuple(row) for row in networks][-1] == ("repeat", counting.MOST_ALIKE - 1)
+        assert clicks.verdicts(connection, campaign, clicks.Log.loads)["proxy"] == 300

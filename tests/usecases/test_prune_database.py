@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def test_each_rule_by_its_age(db: Database, clock: FakeClock, tmp_path: Path) ->
     click = clicks.Row(campaign, 1, round(clock.now().timestamp() * 1000), anna, b"hashed")
     with db.write() as connection:
         clicks.add(connection, [click])
+        clicks.add(connection, [replace(click, number=0)], clicks.Log.loads)
     with db.write() as connection:
         connection.execute(text("UPDATE campaign SET state = 'finished'"))
         connection.execute(
@@ -78,10 +80,10 @@ def test_each_rule_by_its_age(db: Database, clock: FakeClock, tmp_path: Path) ->
     assert young.total == 0
     assert counted == {
         "rejects": 1,
-        "network": 2,
+        "network": 3,
         "replies": 1,
         "values": 1,
-        "clicks": 1,
+        "clicks": 2,
         "events": 1,
         "pending": 1,
         "left": 1,
@@ -99,7 +101,7 @@ def test_each_rule_by_its_age(db: Database, clock: FakeClock, tmp_path: Path) ->
     after = dump(db)
     assert len(after["consent"]) == len(before["consent"]) - 2  # Ben's and Carl's
     assert "203.0.113.7" not in str(after)
-    assert after["link_click"] == []
+    assert after["link_click"] == after["image_load"] == []
 
 
 def test_an_undo_does_not_forget_an_act_whose_event_went(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from httpx2 import Response
 
+from mailer.message.links import Purpose
 from mailer.web import readers
 from tests import builders
 from tests.web.conftest import Site, Story
@@ -38,6 +39,7 @@ def _all(site: Site, story: Story, monkeypatch: pytest.MonkeyPatch) -> dict[str,
         "web version": site.client.get(f"/w/{story.campaign.web_key}"),
         "picture": site.client.get(f"/i/{picture}"),
         "style sheet": site.client.get(sheet[0]),
+        "counted picture": site.client.get(f"/load/{site.token(Purpose.picture, 1, 0)}"),
         "health": site.client.get("/healthz"),
         "redirect": site.client.post(story.preferences, data={"action": "everything"}),
         "one click": site.client.post(story.unsubscribe, data={"List-Unsubscribe": "One-Click"}),
