@@ -95,7 +95,7 @@ def plan(
         typer.Option(
             "--winner",
             metavar="RULE",
-            help="Who chooses between the two: manual (you), unsubscribes or refusals.",
+            help="Who chooses between the two: manual (you), unsubscribes, refusals or clicks.",
         ),
     ] = "manual",
     decide_after: Annotated[

@@ -24,7 +24,7 @@ from mailer.store.database import Database
 CONSENTED = "@clicks"
 _LOCK = 0x6C696E6B  # "link": which of our advisory locks
 # Of a person p. What was said last counts.
-_YES = (
+SAYS_YES = (
     "'yes' = (SELECT t.answer FROM tracking_consent t WHERE t.subscriber_id = p.id"
     " ORDER BY t.id DESC LIMIT 1)"
 )
@@ -138,7 +138,7 @@ def campaigns_of(connection: Connection, campaigns: Iterable[int]) -> dict[int, 
 def consenting(connection: Connection, subscriber_id: int) -> bool:
     """Whether this person is on file, and their last answer to being tracked is a yes."""
     row = connection.execute(
-        text(f"SELECT 1 FROM subscriber p WHERE p.id = :s AND {_YES}"), {"s": subscriber_id}
+        text(f"SELECT 1 FROM subscriber p WHERE p.id = :s AND {SAYS_YES}"), {"s": subscriber_id}
     )
     return row.first() is not None
 
@@ -278,7 +278,7 @@ def measured_people(connection: Connection, campaign_id: int) -> int:
         connection.execute(
             text(
                 "SELECT count(*) FROM delivery p WHERE p.campaign_id = :c"
-                f" AND {_YES.replace('p.id', 'p.subscriber_id')}"
+                f" AND {SAYS_YES.replace('p.id', 'p.subscriber_id')}"
             ),
             {"c": campaign_id},
         ).scalar_one()

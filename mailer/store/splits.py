@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from mailer.store.clicks import SAYS_YES
 from mailer.store.database import Database
 
 A, B = VERSIONS = ("a", "b")
@@ -49,6 +50,21 @@ def refusals(connection: Connection, campaign_id: int) -> Mapping[str, Measured]
         "SELECT v.version, count(*) AS people,"
         " sum(CASE WHEN d.state = 'refused' THEN 1 ELSE 0 END) AS counted"
         f"{_OF_VERSION} AND d.state IN ('accepted', 'refused') GROUP BY v.version",
+    )
+
+
+def followers(connection: Connection, campaign_id: int) -> Mapping[str, Measured]:
+    """Of those whose mail was accepted and who say yes to being measured, who followed a link,
+    machines left out; by version.
+    """
+    return _measured(
+        connection,
+        campaign_id,
+        "SELECT v.version, count(*) AS people, sum(CASE WHEN EXISTS (SELECT 1 FROM link_click k"
+        " WHERE k.campaign_id = d.campaign_id AND k.subscriber_id = d.subscriber_id"
+        " AND k.verdict = '') THEN 1 ELSE 0 END) AS counted"
+        f"{_OF_VERSION} AND d.state = 'accepted'"
+        f" AND {SAYS_YES.replace('p.id', 'd.subscriber_id')} GROUP BY v.version",
     )
 
 

@@ -1,7 +1,6 @@
 """Decides between two subjects by the rule that the plan stated, or has the rest wait for it.
 
-Opens are no rule: they need a picture that tells who looked, and mail programs fetch it unasked.
-A rule that needs something measured, such as clicks, is one more row of ``RULES`` once it is.
+Image loads are no rule: mostly a machine fetches the picture, whatever the subject says.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from mailer.errors import InputError
+from mailer.model.measuring import ClickMode
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
 from mailer.store import campaigns, runs, schedule, splits
@@ -25,16 +25,34 @@ MANUAL = "manual"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How the winner is found: the lower rate of something wins, and at a tie the first subject."""
+    """How the winner is found: by the rate of something, and at a tie it is the first subject."""
 
     says: str
     measure: Callable[[Connection, int], Mapping[str, Measured]] | None  # None: somebody chooses
+    more: bool = False  # the higher rate wins; else the lower
+    of_clicks: bool = False  # only where clicks are measured by people
+
+    def winner(self, measured: Mapping[str, Measured]) -> str:
+        a, b = measured[splits.A].rate, measured[splits.B].rate
+        return splits.B if (b > a if self.more else b < a) else splits.A
+
+    def counts_in(self, frozen: Mapping[str, Any]) -> bool:
+        """Whether it has something to count in a campaign."""
+        if self.measure is None:
+            return False
+        return not self.of_clicks or frozen.get("clicks") == ClickMode.people
 
 
 RULES: Mapping[str, Rule] = {
     MANUAL: Rule("somebody chooses, with `mailer campaigns choose`", None),
     "unsubscribes": Rule("fewer readers leave by its mail, of those who got it", splits.departures),
     "refusals": Rule("fewer mail servers refuse it, of those that answered", splits.refusals),
+    "clicks": Rule(
+        "more readers follow a link, of those who got it and agreed to be measured",
+        splits.followers,
+        more=True,
+        of_clicks=True,
+    ),
 }
 
 
@@ -61,8 +79,7 @@ def choose_by_rule(campaign: Row[Any], *, db: Database, clock: Clock) -> Choice 
         if rule.measure is None or due is None or due > runs.milliseconds(clock.now()):
             return None
         measured = rule.measure(connection, campaign.id)
-    version = splits.B if measured[splits.B].rate < measured[splits.A].rate else splits.A
-    return choose(campaign, version, split["winner"], measured, db=db, clock=clock)
+    return choose(campaign, rule.winner(measured), split["winner"], measured, db=db, clock=clock)
 
 
 def choose(

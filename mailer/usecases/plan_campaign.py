@@ -132,6 +132,8 @@ def plan_campaign(
     mode = clicks or sending.clicks_of(report.variants[0])
     loads = image_loads or sending.loads_of(report.variants[0])
     _require_one_kind(mode, loads)
+    if split is not None:
+        split.require(mode)
     files = file_hashes(
         issue,
         layouts=layouts,
@@ -220,6 +222,7 @@ def plan_campaign(
     except BaseException:
         planning.discard(db, campaign_id)
         raise
+    agreed = _measured_people(db, campaign_id) if by_person(content.frozen) else None
     return PlanReport(
         campaign_id,
         slug,
@@ -231,10 +234,10 @@ def plan_campaign(
         web_url,
         [*report.warnings, *clipped, *_unaligned(sending, letters)],
         split.told(frozen, letters[0].subject, letters[languages].subject) if split else None,
-        [*selected.doubts, *(split.doubts(frozen, report) if split else unsplit(report))],
+        [*selected.doubts, *(split.doubts(frozen, report, agreed) if split else unsplit(report))],
         mode,
         len(measuring.numbers),
-        _measured_people(db, campaign_id) if by_person(content.frozen) else None,
+        agreed,
         loads,
     )
 

@@ -191,6 +191,6 @@ def _split(connection: Connection, campaign: Row[Any]) -> SplitReport | None:
         measured={
             name: each.measure(connection, campaign.id)
             for name, each in RULES.items()
-            if each.measure
+            if each.measure and each.counts_in(campaign.frozen)
         },
     )

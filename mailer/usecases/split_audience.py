@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailer.errors import Fault, InputError
-from mailer.model.shown import counted
+from mailer.model.measuring import ClickMode
+from mailer.model.shown import counted, headcount
 from mailer.store.crowd import Draw
 from mailer.usecases.check_issue import CheckReport
 from mailer.usecases.compile_letter import Letter
@@ -50,9 +51,23 @@ class Split:
         rule = RULES[self.winner].says
         return {"each": each, "rest": rest, "a": a, "b": b, "winner": self.winner, "rule": rule}
 
-    def doubts(self, found: Frozen, report: CheckReport) -> Iterator[str]:
-        """What the numbers of a test are worth, for people."""
+    def require(self, clicks: ClickMode) -> None:
+        """Raises InputError where nothing is measured of what the rule counts."""
+        if RULES[self.winner].of_clicks and clicks is not ClickMode.people:
+            raise InputError(
+                f"The rule “{self.winner}” needs clicks by people, and here they are {clicks}:"
+                " without a reader's mark, links are the same behind both subjects.",
+                hint="Plan with --clicks people, or with another --winner.",
+            )
+
+    def doubts(self, found: Frozen, report: CheckReport, agreed: int | None) -> Iterator[str]:
+        """What the numbers of a test are worth; ``agreed`` is how many people are measured."""
         each = Draw(self.share / 2, "").each(found.audience)
+        if RULES[self.winner].of_clicks:
+            yield (
+                f"The clicks of about {headcount(round((agreed or 0) * self.share / 2))} decide for"
+                " each subject: so many of the test agreed to be measured."
+            )
         if each < _FEW:
             yield (
                 f"{counted(each, 'person gets', 'people get')} each subject: with so few, only a"

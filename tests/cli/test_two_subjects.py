@@ -161,6 +161,49 @@ def test_a_rule_decides_when_its_time_has_come(desk: Desk) -> None:
     assert tuple(told) == ("rule", "b, unsubscribes (a: 1 of 4, b: 0 of 4)")
 
 
+def test_more_readers_who_follow_a_link_decide(desk: Desk) -> None:
+    """Of those who agreed; a machine's click, and a picture that was loaded, decide nothing."""
+    words = ("--split", "40%", "--winner", "clicks", "--decide-after", "1h")
+    issue = str(desk.workspace / "data/issues/harbour")
+    by_totals = mailer(
+        desk.workspace, "campaigns", "plan", issue, "--list", "coast", *words, "--clicks", "totals"
+    )
+    refused(by_totals, "needs clicks by people, and here they are totals")
+    for n in range(PEOPLE - 1):
+        desk.run("subscribers", "edit", f"p{n}@example{n % 3}.org", "--tracking", "yes")
+    planned = desk.plan(*words, "--clicks", "people", "--image-loads", "people")
+    assert planned["split"]["rule"].startswith("more readers follow a link")
+    assert any("clicks of about 4 people decide" in w["message"] for w in planned["warnings"])
+    desk.send()
+    clicked = (
+        "INSERT INTO link_click (campaign_id, number, at, subscriber_id, verdict)"
+        " SELECT 1, 1, 0, d.subscriber_id, :verdict FROM delivery d JOIN variant v"
+        " ON v.id = d.variant_id WHERE v.version = :version AND d.state = 'accepted'"
+        " AND EXISTS (SELECT 1 FROM tracking_consent t WHERE t.subscriber_id = d.subscriber_id)"
+        " ORDER BY d.subscriber_id LIMIT :people"
+    )
+    desk.write(clicked, version="a", verdict="burst", people=4)
+    desk.write(clicked, version="a", verdict="", people=1)
+    desk.write(clicked, version="a", verdict="", people=1)  # the same reader once more
+    desk.write(clicked, version="b", verdict="", people=2)
+    loaded = clicked.replace("link_click", "image_load").replace("number, ", "")
+    desk.write(loaded.replace("1, 1, 0", "1, 0"), version="a", verdict="", people=4)
+    desk.write("UPDATE lane SET resume_at = 1 WHERE held = 1")
+    last = desk.send(0)
+
+    measured = last["split"]["measured"]["clicks"]
+    assert (measured["a"]["counted"], measured["b"]["counted"]) == (1, 2)
+    assert 3 <= measured["a"]["of"] <= 4
+    assert (last["split"]["chosen"], last["accepted"]) == ("b", 20)
+    assert desk.subjects() == {"A": 4, "B": 16}
+
+
+def test_clicks_are_not_told_of_where_they_are_not_measured(desk: Desk) -> None:
+    desk.plan("--split", "40%", "--clicks", "totals")
+
+    assert set(desk.send()["split"]["measured"]) == {"unsubscribes", "refusals"}
+
+
 def test_at_a_tie_the_first_subject_wins(desk: Desk) -> None:
     desk.plan("--split", "20%", "--winner", "refusals", "--decide-after", "1h")
     desk.send()
