@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from mailer.message.keys import SigningKey
 from mailer.model.words import Trail
@@ -14,6 +14,7 @@ from mailer.smtp.exchange import Observer, Outgoing, Source
 __all__ = [
     "Clock",
     "DomainCheck",
+    "DomainsAsked",
     "Fetched",
     "Fetcher",
     "FirstFiles",
@@ -95,11 +96,18 @@ class LinkFollower(Protocol):
         """
 
 
+class DomainsAsked(NamedTuple):
+    """The domains that certainly take no mail, each with why; and those without an answer."""
+
+    deaf: Mapping[str, str]
+    silent: Sequence[str]
+
+
 class DomainCheck(Protocol):
     """Asks the name system whether domains take mail."""
 
-    def deaf(self, domains: Sequence[str]) -> Mapping[str, str]:
-        """The domains that certainly take no mail, each with why; what is not known is left out."""
+    def ask(self, domains: Sequence[str]) -> DomainsAsked:
+        """Asks about each domain. Raises StoppedError when nobody answers at all."""
 
 
 class FirstFiles(Protocol):

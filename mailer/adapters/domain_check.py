@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+
+from mailer.errors import StoppedError
+from mailer.ports import DomainsAsked
 
 if TYPE_CHECKING:
     from dns.resolver import Resolver
 
 AT_ONCE = 20  # questions
+TOGETHER = 100  # domains: when not one of so many is answered, nobody is there who would
 PATIENCE = 5.0  # seconds for one domain
+_SILENT = "no answer"
 
 
 class MailServers:
@@ -19,17 +24,56 @@ class MailServers:
     def __init__(self, resolver: Resolver | None = None) -> None:
         self._resolver = resolver
 
-    def deaf(self, domains: Sequence[str]) -> Mapping[str, str]:
-        """The domains that certainly take no mail, each with why."""
-        from dns.resolver import get_default_resolver
+    def ask(self, domains: Sequence[str]) -> DomainsAsked:
+        """Asks about each, until nobody answers any more; the rest are silent then.
 
-        resolver = self._resolver or get_default_resolver()
+        Raises StoppedError when the name system answers nothing from the beginning.
+        """
+        deaf: dict[str, str] = {}
+        silent: list[str] = []
+        resolver = self._resolver or _own_resolver()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            answers = pool.map(lambda domain: _deaf(resolver, domain), domains)
-            return {domain: why for domain, why in zip(domains, answers, strict=True) if why}
+            for start, some in _together(domains):
+                answers = list(pool.map(lambda domain: _deaf(resolver, domain), some))
+                told = dict(zip(some, answers, strict=True))
+                deaf |= {domain: why for domain, why in told.items() if why and why != _SILENT}
+                silent += [domain for domain, why in told.items() if why == _SILENT]
+                if set(answers) != {_SILENT}:
+                    continue
+                if not start:
+                    raise _nobody_answers()
+                silent += domains[start + len(some) :]
+                break
+        return DomainsAsked(deaf, silent)
+
+
+def _together(domains: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
+    """The domains in parts, with where each begins: a small one first, which tells soonest."""
+    start, size = 0, AT_ONCE
+    while some := domains[start : start + size]:
+        yield start, some
+        start, size = start + size, TOGETHER
+
+
+def _own_resolver() -> Resolver:
+    from dns.resolver import NoResolverConfiguration, get_default_resolver
+
+    try:
+        return get_default_resolver()
+    except NoResolverConfiguration as error:
+        raise _nobody_answers() from error
+
+
+def _nobody_answers() -> StoppedError:
+    return StoppedError(
+        "The name system does not answer, so no domain can be checked.",
+        hint="Nothing was imported. Run this again when the network is there, or without"
+        " --check-mx.",
+    )
 
 
 def _deaf(resolver: Resolver, domain: str) -> str | None:
+    """Why a domain takes no mail, ``_SILENT``, or None when it does."""
     from dns.exception import DNSException
     from dns.resolver import NXDOMAIN, NoAnswer
 
@@ -41,7 +85,7 @@ def _deaf(resolver: Resolver, domain: str) -> str | None:
         except NoAnswer:
             continue
         except (DNSException, OSError):  # no clear answer is no reason to doubt a person
-            return None
+            return _SILENT
         if kind == "MX" and all(str(record.exchange) == "." for record in answer):
             return "it takes no mail (RFC 7505)"
         return None

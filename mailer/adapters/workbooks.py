@@ -82,7 +82,7 @@ def _left_out(names: list[str], chosen: str) -> tuple[str, ...]:
     others = ", ".join(f"“{other}”" for other in names if other != chosen)
     if not others:
         return ()
-    return (f"Only the first sheet, “{chosen}”, was read; others are {others}: --sheet NAME",)
+    return (f"Only the first sheet, “{chosen}”, was read, not {others}: --sheet NAME",)
 
 
 def _refuse_bomb(path: Path, name: str) -> None:

@@ -34,7 +34,7 @@ def add_field(
             name, db=mailer.db, clock=mailer.clock, kind=kind, choices=choices or ()
         )
     if not screen.result(made):
-        screen.say(f"“{made.name}” is a {_kind(made.kind, made.choices)}.")
+        screen.say(f"“{made.name}” is of the kind {_kind(made.kind, made.choices)}.")
         if made.misfits:
             screen.say(
                 f"  {counted(made.misfits, 'person has', 'people have')} a value of another kind,"

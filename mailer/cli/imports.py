@@ -24,7 +24,8 @@ FLAGS = {
     "role": "addresses of a role, not a person",
     "disposable": "mailboxes that last for minutes",
     "smtputf8": "only some mail servers can take these",
-    "no_mail_server": "domains without a mail server",
+    "no_mail_server": "at domains without a mail server",
+    "not_checked": "not checked, as no name server answered for their domain",
 }
 COUNTS = ("added", "updated", "unchanged", "rejected", "suppressed", "duplicates")
 

@@ -104,7 +104,8 @@ class Flag:
     """One thing that is odd about some addresses: how many, and the first few.
 
     ``flag`` is ``typo``, ``role``, ``disposable``, ``smtputf8`` (only mail servers with that
-    extension can take it, RFC 6531) or ``no_mail_server``.
+    extension can take it, RFC 6531), ``no_mail_server`` or ``not_checked`` (no name server
+    answered for its domain).
     """
 
     flag: str

@@ -59,8 +59,8 @@ def import_contacts(
     else is odd about an address, is reported and held against nobody.
     ``progress`` hears the phase (``reading``, ``writing``), how much is done, and of how much.
     Raises InputError when the file can't be used, NotFoundError for an unknown list,
-    StoppedError when the disk is full or the batch is taken over. Run again after a crash, it
-    completes what it began; run again after success, it changes nothing.
+    StoppedError when the disk is full, the batch is taken over, or no name server answers. Run
+    again after a crash, it completes what it began; run again after success, it changes nothing.
     """
     with db.read() as connection:
         types = people.field_types(connection)
@@ -127,10 +127,13 @@ def _telling(tell: Callable[[Difference], None] | None) -> Callable[[Rejected], 
 
 
 def _ask(mail_servers: DomainCheck, flags: FlagTally) -> None:
-    """Flags the people whose domain takes no mail."""
+    """Flags the people whose domain takes no mail, and those of whom nothing could be known."""
     domains = flags.domains or {}
-    for domain, why in mail_servers.deaf(list(domains)).items():
+    asked = mail_servers.ask(list(domains))
+    for domain, why in asked.deaf.items():
         flags.add("no_mail_server", f"{domain} ({why})", domains[domain])
+    for domain in asked.silent:
+        flags.add("not_checked", domain, domains[domain])
 
 
 @contextmanager

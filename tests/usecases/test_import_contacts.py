@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from mailer.contacts.flags import Flag
 from mailer.contacts.table import read_csv
 from mailer.errors import BusyError, InputError, NotFoundError, StoppedError
 from mailer.model.words import STATUS_RANK, SubscriptionStatus
-from mailer.ports import Rejected
+from mailer.ports import DomainsAsked, Rejected
 from mailer.store import arrivals, batches
 from mailer.store.database import Database
 from mailer.usecases.import_contacts import ImportReport, import_contacts
@@ -361,6 +362,31 @@ def test_an_unknown_list_is_refused(db: Database, clock: FakeClock) -> None:
 
     with pytest.raises(NotFoundError, match=r"“nws”.*“news”.*--create-list"):
         import_text(db, clock, PEOPLE, list_name="nws", create_list=False)
+
+
+class NameServers:
+    """Fulfils ``ports.DomainCheck``: one domain is deaf, of another nothing is known."""
+
+    def ask(self, domains: Sequence[str]) -> DomainsAsked:
+        if not domains:
+            raise StoppedError("The name system does not answer.")
+        return DomainsAsked({"deaf.example": "no such domain"}, ["silent.example"])
+
+
+def test_domains_are_asked_about_on_request(db: Database, clock: FakeClock) -> None:
+    people = "email\na@deaf.example\nb@deaf.example\nc@silent.example\nd@x.org\n"
+
+    report = import_text(db, clock, people, mail_servers=NameServers())
+    with pytest.raises(StoppedError, match="does not answer"):
+        import_text(db, clock, "email\n", list_name="other", mail_servers=NameServers())
+
+    assert counts(report) == (4, 0, 0, 0, 0, 0)
+    assert report.flags == (
+        Flag("no_mail_server", 2, ("deaf.example (no such domain)",)),
+        Flag("not_checked", 1, ("silent.example",)),
+    )
+    with db.read() as connection:
+        assert connection.execute(text("SELECT name FROM list")).scalars().all() == ["news"]
 
 
 def test_unrecognised_columns_are_left_out_and_listed(db: Database, clock: FakeClock) -> None:
