@@ -32,6 +32,7 @@ from mailer.web.forms import Form, read_body, read_form
 from mailer.web.headers import FILE_POLICY, PAGE_POLICY
 from mailer.web.pages import Pages, asked_language, back
 from mailer.web.readers import ReaderPages
+from mailer.web.trouble import READABLE
 from mailer.web.wishes import durable, ports_of
 from mailer.wiring import Mailer
 
@@ -121,6 +122,7 @@ class SignUpPages:
     async def json(self, request: Request) -> Response:
         """The same for a script on another site, whose origin the settings name."""
         allowed = self._cross_origin(request)
+        setattr(request.state, READABLE, allowed)
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=allowed)
         view = await self._view(request)

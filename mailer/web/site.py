@@ -58,7 +58,7 @@ def make_site(mailer: Mailer, *, log: FilteringBoundLogger | None = None) -> Fro
         clicks,
     )
     prefixes = ("", public.path) if public.path else ("",)
-    trouble = Trouble(pages, log, headers)
+    trouble = Trouble(pages, log, headers, prefix=public.path)
     site = Starlette(
         routes=[route for prefix in prefixes for face in faces for route in face.routes(prefix)],
         exception_handlers=trouble.handlers(),
