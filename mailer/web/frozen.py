@@ -20,11 +20,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from mailer.errors import MailerError, NotFoundError
 from mailer.web.headers import WEB_VERSION_POLICY, Headers
+from mailer.web.wishes import looked
 
 _MOST = 256 * 1024 * 1024  # octets of pages in files, at most
 _OLDEST = 180 * 86_400.0  # seconds that a page lies there since it was put there
@@ -241,13 +241,13 @@ class FrozenPages:
         began = time.monotonic()
         known = self._kept.get((key, language))
         try:
-            kept = await run_in_threadpool(self._look, key, language, known)
+            kept = await looked(self._look, key, language, known)
         except (NotFoundError, WithdrawnError):
             self._forget((key, language))
             self._on_disk.forget(key, language)
             raise
         except MailerError:  # the database is away, and what was frozen is as it was
-            stale = known or await run_in_threadpool(self._from_disk, key, language)
+            stale = known or await asyncio.to_thread(self._from_disk, key, language)
             if stale is None or stale.taken <= self._mended.get(key, 0.0):
                 raise
             stale.checked = time.monotonic() + _AWAY - FRESH

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Future
-
-from starlette.concurrency import run_in_threadpool
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from mailer.errors import MailerError, NotFoundError, StoppedError
 from mailer.usecases.keep_departures import keep_departures
@@ -20,6 +19,8 @@ from mailer.wiring import Mailer
 
 _GROUP = 256  # in one commit, at most: a quarter of a second even on a slow disk
 ANSWER_WITHIN = 5.0  # seconds; then the wish is kept in a file, and may be committed as well
+# Threads of their own: those that read may all be waiting for a database that does not answer.
+_LETTERBOX = ThreadPoolExecutor(4, thread_name_prefix="letterbox")
 
 _Waiting = tuple[Leaving, asyncio.Future[Unsubscribed]]
 
@@ -32,6 +33,7 @@ class OneClickDesk:
         self._keys, self._clock = mailer.keys, mailer.clock
         self._waiting: list[_Waiting] = []
         self._busy = False
+        self._overdue = False  # a group has waited for too long already, and is not answered yet
 
     async def leave(self, token: str) -> Unsubscribed | None:
         """Unsubscribes the reader of a link; returns when that is durable.
@@ -40,6 +42,9 @@ class OneClickDesk:
         Raises NotFoundError for a wrong token, StoppedError when it can't be kept there either.
         """
         leaving = read_leaving(token, keys=self._keys, clock=self._clock)
+        if self._overdue:
+            await self._keep(leaving, token)
+            return None
         answer: asyncio.Future[Unsubscribed] = asyncio.get_running_loop().create_future()
         self._waiting.append((leaving, answer))
         if not self._busy:
@@ -49,9 +54,12 @@ class OneClickDesk:
         except NotFoundError:
             raise
         except MailerError:
-            if not leaving.link.test:
-                await keep(self._mailer, token, Step.leave)
+            await self._keep(leaving, token)
             return None
+
+    async def _keep(self, leaving: Leaving, token: str) -> None:
+        if not leaving.link.test:
+            await keep(self._mailer, token, Step.leave)
 
     def _hand_over(self) -> None:
         group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
@@ -64,7 +72,11 @@ class OneClickDesk:
         )
 
     def _give_up(self, group: Sequence[_Waiting]) -> None:
-        """Waits no longer for the database: neither they nor those who stand behind them."""
+        """Waits no longer for the database: neither they nor those who stand behind them.
+
+        Nor those who come until it has answered: nothing would tell them that it does not.
+        """
+        self._overdue = True
         behind, self._waiting = self._waiting, []
         for _, answer in [*group, *behind]:
             if not answer.done():
@@ -77,7 +89,7 @@ class OneClickDesk:
         came: Future[list[Unsubscribed | None]],
     ) -> None:
         late.cancel()
-        self._busy = False
+        self._busy = self._overdue = False
         if self._waiting:
             self._hand_over()
         error = came.exception()
@@ -97,4 +109,5 @@ class OneClickDesk:
 async def keep(mailer: Mailer, token: str, step: Step) -> None:
     """Puts a wish into the letterbox. Raises StoppedError when it is not durable there."""
     wish = (token, step, mailer.clock.now())
-    await run_in_threadpool(keep_departures, [wish], letterbox=mailer.letterbox)
+    keeping = partial(keep_departures, [wish], letterbox=mailer.letterbox)
+    await asyncio.get_running_loop().run_in_executor(_LETTERBOX, keeping)

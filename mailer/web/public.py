@@ -27,6 +27,7 @@ from mailer.web.frozen import FrozenPage, FrozenPages, Kept, WithdrawnError, tak
 from mailer.web.headers import FILE_POLICY, Headers
 from mailer.web.pages import Pages
 from mailer.web.places import Served
+from mailer.web.wishes import looked
 from mailer.wiring import Mailer
 
 _KINDS = {
@@ -71,7 +72,7 @@ class PublicPages:
         try:
             if request.url.query:
                 as_sent = request.query_params.get("as") == "sent"
-                page = await run_in_threadpool(self._look, key, language, as_sent=as_sent)
+                page = await looked(self._look, key, language, as_sent=as_sent)
                 kept = Kept(page, self._headers)
             else:
                 kept = await self._frozen.get(key, language)
@@ -173,7 +174,7 @@ class PublicPages:
     async def health(self, request: Request) -> Response:
         """For whoever watches the server: 200 while the database answers, else 503."""
         try:
-            await run_in_threadpool(check_health, db=self._mailer.db)
+            await looked(check_health, db=self._mailer.db)
         except MailerError:
             return JSONResponse({"ok": False, "database": "does not answer"}, 503)
         return JSONResponse({"ok": True})

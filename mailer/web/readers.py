@@ -28,7 +28,7 @@ from mailer.usecases.unsubscribe_readers import read_leaving
 from mailer.web.forms import Form, read_form
 from mailer.web.one_click import ANSWER_WITHIN, OneClickDesk, keep
 from mailer.web.pages import Pages, back
-from mailer.web.wishes import durable, ports_of, wish
+from mailer.web.wishes import durable, looked, ports_of, wish
 from mailer.wiring import Mailer
 
 _STEPS = frozenset(Step)
@@ -74,7 +74,7 @@ class ReaderPages:
     async def _unsubscribe_page(self, request: Request) -> Response:
         token = request.path_params["token"]
         try:
-            view = await run_in_threadpool(show_unsubscribe, token, **self._ports)
+            view = await looked(show_unsubscribe, token, **self._ports)
         except NotFoundError:
             raise
         except MailerError:  # the link is genuine, and leaving is possible all the same

@@ -1,11 +1,17 @@
-"""What both of a reader's pages can do short of leaving: a break from a list, and fewer mails."""
+"""What both of a reader's pages can do short of leaving: a break from a list, and fewer mails.
+
+Also how pages wait for the database: to look, and for a commit.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from mailer.errors import StoppedError
@@ -18,6 +24,7 @@ from mailer.wiring import Mailer
 
 T = TypeVar("T")
 _ANSWER_WITHIN = 20.0  # seconds; a mail program that waits longer has gone
+LOOK_WITHIN = 5.0  # seconds; a database that hangs says nothing at all
 _MONTHS = {str(months): months for months in MONTHS}
 _FREQUENCIES = {each.value: each for each in Frequency}
 
@@ -40,6 +47,19 @@ async def wish(token: str, form: Form, through: Through, ports: dict[str, Any]) 
         await durable(choose_frequency(token, chosen, through=through, **ports))
     else:
         raise HTTPException(400)
+
+
+async def looked(look: Callable[..., T], *arguments: Any, **ports: Any) -> T:
+    """Looks into the database, in a thread. Raises StoppedError when it does not answer in time.
+
+    A look that waits for its turn is taken back then; one that has begun ends when it ends.
+    """
+    looking = asyncio.ensure_future(run_in_threadpool(partial(look, *arguments, **ports)))
+    done, _ = await asyncio.wait({looking}, timeout=LOOK_WITHIN)
+    if not done:
+        looking.cancel()
+        raise StoppedError("The database did not answer in time.")
+    return looking.result()
 
 
 async def durable(answer: Future[T], *, within: float = _ANSWER_WITHIN) -> T:
