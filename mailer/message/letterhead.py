@@ -130,6 +130,15 @@ class Head:
         )
 
 
+def can_stand(address: str) -> bool:
+    """Whether a mail can be written to an address: the grammar of headers is narrower than ours."""
+    try:
+        _header_address(address)
+    except HeaderError:
+        return False
+    return True
+
+
 def _header_address(address: str) -> str:
     """The address as its header has it. Raises HeaderError.
 

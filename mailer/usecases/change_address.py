@@ -25,6 +25,7 @@ from sqlalchemy import Connection, Row
 from mailer.contacts.address import Address, AddressError, clean_cell, parse_address
 from mailer.contacts.masking import mask_address
 from mailer.errors import InputError, NotFoundError, StoppedError
+from mailer.message.letterhead import can_stand
 from mailer.message.links import KeyRing, Link, Purpose, make, read
 from mailer.model.words import ServiceMail
 from mailer.ports import Clock
@@ -78,6 +79,8 @@ async def ask_address_change(
     try:
         new = parse_address(clean_cell(typed))
     except AddressError:
+        return Asked.no_address
+    if not can_stand(new.address):
         return Asked.no_address
     if link.test:
         return Asked.sent

@@ -78,6 +78,7 @@ async def deliver_service_mail(post: Postbox) -> Delivered:
                 clock=post.clock,
                 taken=lambda place: _forget(post.db, wanted[place].id),
             )
+            trouble = next((each.trouble for each in posted if each.trouble), "")
         except MailerError as error:
             trouble = str(error)
     answers = {each.id: said for each, said in zip(wanted, posted, strict=False)}

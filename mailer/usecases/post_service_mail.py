@@ -11,7 +11,8 @@ from datetime import datetime
 from functools import partial
 
 from mailer.compose.reading import Brand
-from mailer.message.mailbox import parse_mailbox
+from mailer.errors import InputError
+from mailer.message.mailbox import HeaderError, parse_mailbox
 from mailer.model.words import ServiceMail
 from mailer.ports import Clock, Folder, Outgoing, Transport
 from mailer.store import planning
@@ -39,11 +40,15 @@ class ServiceLetter:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What the mail server said to one mail; ``final``: it will not take it another time either."""
+    """What became of one mail; ``final``: another try would end the same way.
+
+    ``trouble`` is why it could not be written: something here is to be mended first.
+    """
 
     accepted: bool
     final: bool
     words: str
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +84,24 @@ async def post_service_mail(
 ) -> Sequence[Posted]:
     """Renders each mail, signs and sends them; tells of each what the server said.
 
-    ``taken`` hears the place of each that the server took in the moment that it says so.
+    ``taken`` hears the place of each that the server took in the moment that it says so. A mail
+    that can't be written holds up no other: anybody may type an address that no header can hold.
 
-    Raises InputError for a layout that can't be used, SettingsError for keys that can't.
+    Raises SettingsError for keys that can't be used.
     """
     bounces = office.bounces
     signer = office.signing.signer() if office.signing else None
     outgoing = []
+    unwritten: dict[int, Posted] = {}
     for number, letter in enumerate(letters):
-        rendered = await asyncio.to_thread(_rendered, letter, office, clock)
+        try:
+            rendered = await asyncio.to_thread(_rendered, letter, office, clock)
+        except HeaderError:  # its words hold the address
+            unwritten[number] = Posted(False, True, "The address can't stand in a header.")
+            continue
+        except InputError as error:  # the layout's words in this language, or the list's sender
+            unwritten[number] = Posted(False, False, str(error), str(error))
+            continue
         if rendered.served:
             await asyncio.to_thread(planning.keep_pictures, db, rendered.served)
         message = rendered.message
@@ -101,7 +115,10 @@ async def post_service_mail(
     with contextlib.suppress(TimeoutError):  # whoever has no answer by then was not reached
         await asyncio.wait_for(office.transport.run(run, run), _WITHIN)
     answers = (run.answers.get(number, (False, "")) for number in range(len(letters)))
-    return [Posted(took, key in run.refused, words) for key, (took, words) in enumerate(answers)]
+    return [
+        unwritten.get(key) or Posted(took, key in run.refused, words)
+        for key, (took, words) in enumerate(answers)
+    ]
 
 
 def _rendered(letter: ServiceLetter, office: PostOffice, clock: Clock) -> RenderedServiceMail:

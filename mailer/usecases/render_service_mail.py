@@ -13,7 +13,7 @@ from mailer.compose.reading import Brand
 from mailer.errors import InputError
 from mailer.message.compiled import Letterhead, PersonHeaders, compile_message
 from mailer.message.headers import format_date
-from mailer.message.mailbox import parse_mailbox
+from mailer.message.mailbox import HeaderError, Mailbox, parse_mailbox
 from mailer.model.words import FieldKind, Picture, ServiceMail, SiteFile
 from mailer.ports import Clock, Folder
 from mailer.usecases.compose_issue import steered
@@ -63,7 +63,8 @@ def render_service_mail(
 
     ``to`` is a parsed address, ``message_id`` has no brackets. The mail says that no person wrote
     it to a list: it has no List-* headers. Raises InputError with file and line of what is wrong
-    with the layout or its words, or when nobody is named as the sender.
+    with the layout or its words, or when nobody is named as the sender; HeaderError for a reader's
+    address that no header can hold.
     """
     files = stack(layout, layouts)
     name = _file(kind, language, files.names("mails/"))
@@ -83,7 +84,7 @@ def render_service_mail(
     compiled = compile_message(
         composed.rendition,
         Letterhead(
-            sender=parse_mailbox(_sender(composed, brand)),
+            sender=_sender(composed, brand),
             seed=f"{kind} {composed.front.lang}",
             list_name=occasion.list_title,
             bulk=False,
@@ -125,8 +126,11 @@ def _file(kind: ServiceMail, language: str, names: Sequence[str]) -> str:
     )
 
 
-def _sender(composed: Composed, brand: Brand) -> str:
+def _sender(composed: Composed, brand: Brand) -> Mailbox:
     sender = composed.front.sender or brand.sender
     if not sender:
         raise InputError("Nobody is named as the sender.", hint="Set MAILER_FROM.")
-    return sender
+    try:
+        return parse_mailbox(sender)
+    except HeaderError as error:
+        raise InputError(f"The sender can't be used: {error}") from error

@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Row
 from mailer.contacts.address import Address, AddressError, clean_cell, parse_address
 from mailer.errors import NotFoundError
 from mailer.message.form_seals import SOLVED_WITHIN, is_solved, is_timely
+from mailer.message.letterhead import can_stand
 from mailer.message.seals import Seals
 from mailer.model.words import OptIn, ServiceMail, SignUpLimit, SubscriptionStatus
 from mailer.ports import Clock
@@ -89,6 +90,8 @@ def sign_up(
     try:
         address = parse_address(clean_cell(wish.typed))
     except AddressError:
+        return SignUpAnswer.address
+    if not can_stand(address.address):
         return SignUpAnswer.address
     if not is_timely(wish.stamp, slug, wish.wording, now=now, seals=seals):
         return SignUpAnswer.again

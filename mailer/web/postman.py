@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
@@ -13,6 +15,7 @@ from mailer.usecases.deliver_service_mail import Delivered, keep_delivering
 from mailer.wiring import Mailer
 
 _STOP_WITHIN = 5.0  # seconds; a mail on its way then goes out again later, as the same one
+_REST = 60.0  # seconds after a fault of our own
 
 
 @contextmanager
@@ -33,9 +36,18 @@ def posting(mailer: Mailer, log: FilteringBoundLogger) -> Iterator[None]:
         else:
             log.info("service mails", accepted=done.accepted, put_off=done.put_off)
 
+    async def post() -> None:
+        while not stop.is_set():
+            try:
+                await keep_delivering(mailer.postbox, stop, tell=tell)
+            except Exception as error:  # a fault of ours must not end all mails of this process
+                _tell_fault(log, error)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), _REST)
+
     def run() -> None:
         try:
-            loop.run_until_complete(keep_delivering(mailer.postbox, stop, tell=tell))
+            loop.run_until_complete(post())
         finally:
             loop.close()
 
@@ -47,3 +59,10 @@ def posting(mailer: Mailer, log: FilteringBoundLogger) -> Iterator[None]:
         if thread.is_alive():
             loop.call_soon_threadsafe(stop.set)
         thread.join(timeout=_STOP_WITHIN)
+
+
+def _tell_fault(log: FilteringBoundLogger, error: Exception) -> None:
+    """What it was and where; not its words, which may hold an address."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    log.error("service mails failed", error=type(error).__name__, where=where)

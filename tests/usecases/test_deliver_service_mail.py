@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +19,7 @@ from mailer.model.words import Reply, ServiceMail, Stage, SubscriptionStatus
 from mailer.ports import Observer, Source
 from mailer.settings import Settings
 from mailer.smtp.opening import OpeningError
-from mailer.store import outbox
+from mailer.store import outbox, people
 from mailer.store.database import Database
 from mailer.usecases.deliver_service_mail import (
     Delivered,
@@ -280,3 +281,29 @@ def test_nobody_is_asked_where_no_mail_can_be_sent(scene: Scene) -> None:
     scene.pending("anna")
     with pytest.raises(InputError, match="No mail can be sent"):
         remind_pending("harbour", message_id=lambda: None, db=scene.db, clock=scene.clock)
+
+
+def test_an_address_that_no_header_can_hold_keeps_nobody_else_waiting(scene: Scene) -> None:
+    (odd, *_) = scene.pending("\N{BUG}", "anna", "bruno")
+    scene.remind()
+    assert scene.deliver() == Delivered(accepted=2, dropped=1)
+
+    assert scene.waiting() == 0
+    assert builders.events(scene.db, odd)[-1][0] == "undeliverable"
+
+
+def test_words_that_are_broken_in_one_language_hold_up_that_one_alone(
+    scene: Scene, tmp_path: Path
+) -> None:
+    own = tmp_path / "layouts" / "service"
+    shutil.copytree(Path(__file__).parents[2] / "layouts" / "service", own)
+    (own / "mails" / "confirmation.fr.md").write_text("---\nsubject: [\n---\n")
+    anna, _ = scene.pending("anna", "bruno")
+    with scene.db.write() as connection:
+        people.update_subscriber(connection, anna, {"language": "fr"})
+    scene.remind()
+    found = scene.deliver()
+    assert (found.accepted, found.put_off) == (1, 1)
+
+    assert "confirmation.fr.md" in found.trouble
+    assert [to for to, _ in scene.told()] == ["bruno@example.org"]

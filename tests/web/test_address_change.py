@@ -183,7 +183,14 @@ def test_nobody_is_bombed(writing: Site, story: Story, inbox: Inbox, clock: Fake
 
 def test_what_is_no_address_is_told(writing: Site, story: Story, inbox: Inbox) -> None:
     before = builders.dump(writing.db)
-    for wrong in ("", "anna", "a@b@c", "x@example.org\r\nBcc: y@example.org", "ANNA@example.org"):
+    for wrong in (
+        "",
+        "anna",
+        "a@b@c",
+        "x@example.org\r\nBcc: y@example.org",
+        "ANNA@example.org",
+        "\N{BUG}@example.org",
+    ):
         refused = writing.client.post(f"{story.preferences}/address", data={"address": wrong})
         assert refused.status_code == 422
         assert "Please look at this again" in refused.text

@@ -330,3 +330,11 @@ def test_erasing_the_person_takes_the_waiting_mail_along(
 
     assert dump["sign_up"] == dump["outbox"] == dump["subscriber"] == []
     assert "We do not know you any more" in harbour.client.get(path).text
+
+
+@pytest.mark.parametrize("typed", ["\N{BUG}@example.org", "a\N{SNOWMAN}b@example.org"])
+def test_an_address_that_no_mail_can_be_written_to_is_told_to_its_visitor(
+    harbour: Site, clock: FakeClock, typed: str
+) -> None:
+    assert sign_up(harbour, typed, clock).status_code == 422
+    assert stands(harbour, typed) is None
