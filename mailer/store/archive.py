@@ -154,13 +154,36 @@ def shelves(connection: Connection, slug: str | None = None) -> Sequence[Shelf]:
     ]
 
 
-def sendings(connection: Connection, list_id: int | None = None) -> Sequence[tuple[int, datetime]]:
-    """Number and moment of each campaign that the archive names, the newest first."""
+def sendings(
+    connection: Connection, list_id: int | None = None, language: str = ""
+) -> Sequence[tuple[int, datetime]]:
+    """Number and moment of each campaign that the archive names, the newest first.
+
+    With a ``language``, of those that were sent in it.
+    """
     query = _campaigns(col(Campaign.id), col(Campaign.started_at)).where(_listed())
     if list_id is not None:
         query = query.where(col(Campaign.list_id) == list_id)
+    if language:
+        spoken = select(col(Variant.id)).where(
+            col(Variant.campaign_id) == _id(),
+            col(Variant.version) == A,
+            col(Variant.language) == language,
+        )
+        query = query.where(exists(spoken))
     rows = connection.execute(query.order_by(col(Campaign.started_at).desc(), _id().desc()))
     return [(row.id, row.started_at) for row in rows]
+
+
+def languages_of(connection: Connection, list_id: int) -> Sequence[str]:
+    """Every language in which the archive has an issue of a list."""
+    named = _campaigns(_id()).where(_listed(), col(Campaign.list_id) == list_id)
+    found = connection.execute(
+        select(col(Variant.language))
+        .where(col(Variant.campaign_id).in_(named), col(Variant.version) == A)
+        .distinct()
+    )
+    return sorted(found.scalars())  # by code points, on either database
 
 
 def matching(
@@ -253,10 +276,10 @@ def editions(
 
 def _chosen(variants: Sequence[Any], languages: Sequence[str]) -> Any:
     for wanted in languages:
-        for each in variants:
-            spoken = each.language.lower()
-            if wanted.lower() in (spoken, spoken.partition("-")[0]):
-                return each
+        spoken = [each.language.lower() for each in variants]
+        for tags in (spoken, [each.partition("-")[0] for each in spoken]):
+            if wanted.lower() in tags:
+                return variants[tags.index(wanted.lower())]
     return variants[0]
 
 

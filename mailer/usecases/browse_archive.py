@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from sqlalchemy import Connection
@@ -39,6 +39,8 @@ class ListView:
     later: str = ""
     search: str = ""  # what was looked for, as it was read
     more: bool = False  # there is more than is shown
+    languages: Sequence[str] = ()  # in which there is any issue
+    language: str = ""  # that all of these are in, where one was asked for
 
     @property
     def total(self) -> int:
@@ -76,7 +78,10 @@ def show_list(
         else:
             more, shown = len(sent) > NEWEST, [number for number, _ in sent[:NEWEST]]
         issues = archive.editions(connection, shown, _wanted(shelf, languages))
-    return ListView(shelf, issues, _months(sent, zone), search=" ".join(terms), more=more)
+        spoken = archive.languages_of(connection, shelf.id)
+    return ListView(
+        shelf, issues, _months(sent, zone), search=" ".join(terms), more=more, languages=spoken
+    )
 
 
 def show_month(
@@ -93,6 +98,7 @@ def show_month(
         if not shown:
             raise NotFoundError("Nothing was sent in that month.")
         issues = archive.editions(connection, shown, _wanted(shelf, languages))
+        spoken = archive.languages_of(connection, shelf.id)
     months = _months(sent, zone)
     names = list(months)
     place = names.index(month)
@@ -103,6 +109,7 @@ def show_month(
         month=month,
         earlier=names[place + 1] if place + 1 < len(names) else "",
         later=names[place - 1] if place else "",
+        languages=spoken,
     )
 
 
@@ -123,17 +130,28 @@ def show_index(
         sent = archive.sendings(connection, shelf.id)
         numbers = [number for number, _ in sent]
         issues = archive.editions(connection, numbers, _wanted(shelf, languages), words=words)
-    return ListView(shelf, issues, _months(sent, zone))
+        spoken = archive.languages_of(connection, shelf.id)
+    return ListView(shelf, issues, _months(sent, zone), languages=spoken)
 
 
-def show_feed(slug: str, *, db: Database, zone: tzinfo) -> tuple[ListView, str]:
+def show_feed(slug: str, *, db: Database, zone: tzinfo, language: str = "") -> tuple[ListView, str]:
     """The newest issues of a list in its own language, and the identity that ids are made of.
 
-    Raises NotFoundError for a list that is not there or not public.
+    With a ``language``, those alone that were sent in it. Raises NotFoundError for a list that is
+    not there or not public, and for a language in which it has nothing.
     """
     view = show_list(slug, db=db, zone=zone)
     with db.read() as connection:
-        return view, archive.identity(connection)
+        identity = archive.identity(connection)
+        if not language:
+            return view, identity
+        spoken = {each.lower(): each for each in view.languages}.get(language.lower())
+        if spoken is None:
+            raise NotFoundError("That list has nothing in this language.")
+        sent = archive.sendings(connection, view.shelf.id, spoken)
+        newest = [number for number, _ in sent[:NEWEST]]
+        issues = archive.editions(connection, newest, [spoken])
+    return replace(view, issues=issues, months=_months(sent, zone), language=spoken), identity
 
 
 def show_whole_feed(*, db: Database) -> tuple[Front, Sequence[Edition], str]:

@@ -60,6 +60,8 @@ class ArchivePages:
             Route(home + "/{shelf}", self.shelf),
             Route(home + "/{shelf}/feed.xml", self.feed),
             Route(home + "/{shelf}/feed.json", self.feed),
+            Route(home + "/{shelf}/feed.{language}.xml", self.feed),
+            Route(home + "/{shelf}/feed.{language}.json", self.feed),
             Route(home + "/{shelf}/months", self.index),
             Route(home + "/{shelf}/{slug}", self.issue),
             Route(home + "/{shelf}/{slug}/{language}", self.month_or_issue),
@@ -121,7 +123,7 @@ class ArchivePages:
         return self._public.frozen(request, shown, in_archive=True)
 
     async def feed(self, request: Request) -> Response:
-        """Atom or JSON, of one list or of all."""
+        """Atom or JSON, of one list, in one language or as it comes, or of all."""
         feed = await run_in_threadpool(self._feed, request)
         atom = request.url.path.endswith(".xml")
         headers = {
@@ -135,7 +137,10 @@ class ArchivePages:
 
     def _feed(self, request: Request) -> Feed:
         if "shelf" in request.path_params:
-            view, identity = show_feed(_shelf(request), **self._ports)
+            language = request.path_params.get("language", "")
+            if language and not _LANGUAGE(language):
+                raise HTTPException(404)
+            view, identity = show_feed(_shelf(request), language=language, **self._ports)
             return self._views.feed(view, identity, self._places)
         front, entries, identity = show_whole_feed(db=self._mailer.db)
         language = self._pages.catalogue.choose()

@@ -15,7 +15,7 @@ from mailer.usecases.say_day import say_day
 from mailer.web.catalogue import Language
 from mailer.web.feeds import Feed
 from mailer.web.pages import Pages
-from mailer.web.places import Places, issue_path, list_path, month_path
+from mailer.web.places import Places, feed_path, issue_path, list_path, month_path
 from mailer.wiring import Mailer
 
 ALL = "archive"  # the name of the feed of all lists
@@ -69,7 +69,7 @@ class ArchiveViews:
             month=self._month(view.month, language) if view.month else "",
             earlier=self._way(view.earlier, slug, language, places),
             later=self._way(view.later, slug, language, places),
-            feeds=self._feeds(home, places),
+            feeds=self._feeds(home, places, view.languages),
             canonical=places.public(month_path(slug, view.month) if view.month else home),
             **values,
         )
@@ -89,7 +89,7 @@ class ArchiveViews:
             groups=[(self._month(month, language), month, told) for month, told in groups.items()],
             home=places.page(list_path(slug)),
             script=places.file(f"static/{self._pages.search_script.name}"),
-            feeds=self._feeds(list_path(slug), places),
+            feeds=self._feeds(list_path(slug), places, view.languages),
             canonical=places.public(f"{list_path(slug)}/months"),
             **values,
         )
@@ -99,18 +99,19 @@ class ArchiveViews:
         return self._render("message", language, places, name="withdrawn", written=True)
 
     def feed(self, view: ListView, identity: str, places: Places) -> Feed:
-        """The feed of one list."""
-        home, shelf = list_path(view.shelf.slug), view.shelf
+        """The feed of one list, or of what was sent in one of its languages."""
+        home, shelf, spoken = list_path(view.shelf.slug), view.shelf, view.language
         return Feed(
-            name=f"list {shelf.id}",
+            name=f"list {shelf.id} {spoken}" if spoken else f"list {shelf.id}",
+            spoken=spoken,
             identity=identity,
-            title=shelf.title,
+            title=f"{shelf.title} ({self._name(spoken)})" if spoken else shelf.title,
             description=shelf.description,
             author=self._organisation or shelf.title,
-            language=shelf.language,
+            language=spoken or shelf.language,
             home=places.public(home),
-            atom=places.public_file(f"{home}/feed.xml"),
-            json=places.public_file(f"{home}/feed.json"),
+            atom=places.public_file(feed_path(home, "xml", spoken)),
+            json=places.public_file(feed_path(home, "json", spoken)),
             since=shelf.created_at,
             entries=view.issues,
             address_of=lambda each: _public(each, shelf.slug, places),
@@ -152,7 +153,6 @@ class ArchiveViews:
         def to(spoken: str) -> str:
             return places.page(issue_path(shelf, each.slug, spoken, each.languages))
 
-        known = self._pages.catalogue.languages
         return {
             "title": each.title,
             "description": each.description,
@@ -164,7 +164,7 @@ class ArchiveViews:
             "also": [
                 (
                     spoken,
-                    known[spoken.lower()].name if spoken.lower() in known else spoken,
+                    self._name(spoken),
                     to(spoken),
                 )
                 for spoken in each.languages
@@ -199,8 +199,22 @@ class ArchiveViews:
             return None
         return places.page(month_path(slug, month)), self._month(month, language)
 
-    def _feeds(self, home: str, places: Places) -> dict[str, str]:
-        return {"atom": places.file(f"{home}/feed.xml"), "json": places.file(f"{home}/feed.json")}
+    def _name(self, tag: str) -> str:
+        """A language's own name where the site speaks it, else its tag."""
+        known = self._pages.catalogue.languages.get(tag.lower())
+        return known.name if known is not None else tag
+
+    def _feeds(self, home: str, places: Places, languages: Sequence[str] = ()) -> dict[str, Any]:
+        """Where the feeds lie; those of single languages where there are several."""
+
+        def of(language: str = "") -> dict[str, str]:
+            return {
+                "atom": places.file(feed_path(home, "xml", language)),
+                "json": places.file(feed_path(home, "json", language)),
+            }
+
+        several = languages if len(languages) > 1 else ()
+        return {**of(), "spoken": [(each, self._name(each), of(each)) for each in several]}
 
 
 def _public(each: Edition, shelf: str, places: Places) -> str:

@@ -42,10 +42,15 @@ class Feed:
     since: datetime  # its date while it is empty
     entries: Sequence[Edition]
     address_of: Callable[[Edition], str]
+    spoken: str = ""  # the language that all entries are in, where the feed is of one
 
     @property
     def changed_at(self) -> datetime:
         return max((each.changed_at for each in self.entries), default=self.since)
+
+    def entry_id(self, each: Edition) -> str:
+        """In a feed of one language an entry is that text, else it is the campaign."""
+        return self.id_of(f"campaign {each.campaign_id} {self.spoken}".rstrip())
 
     def id_of(self, what: str) -> str:
         """A name for ever (RFC 9562, version 5)."""
@@ -69,7 +74,7 @@ def atom_feed(feed: Feed) -> bytes:
     for each in feed.entries:
         entry = etree.SubElement(root, f"{{{_ATOM}}}entry")
         entry.set(_LANG, each.language)
-        _say(entry, "id", feed.id_of(f"campaign {each.campaign_id}"))
+        _say(entry, "id", feed.entry_id(each))
         _say(entry, "title", each.title)
         _say(entry, "published", _instant(each.sent_at))
         _say(entry, "updated", _instant(each.changed_at))
@@ -101,7 +106,7 @@ def json_feed(feed: Feed) -> bytes:
 
 def _item(feed: Feed, each: Edition) -> dict[str, Any]:
     item = {
-        "id": feed.id_of(f"campaign {each.campaign_id}"),
+        "id": feed.entry_id(each),
         "url": feed.address_of(each),
         "title": each.title,
         "content_text": each.description or each.title,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
-RESERVED = ("months", "feed.xml", "feed.json")  # names of the archive's own below a list
+# Names of the archive's own below a list.
+_RESERVED = re.compile(r"months|feed(?:\.[^.]*)?\.(?:xml|json)").fullmatch
 
 
 class Places(Protocol):
@@ -83,13 +85,18 @@ def month_path(slug: str, month: str) -> str:
     return f"archive/{slug}/months/{month}"
 
 
+def feed_path(home: str, form: str, language: str = "") -> str:
+    """Where a feed of a list, or of all, lies; ``form`` is xml or json."""
+    return f"{home}/feed.{language}.{form}" if language else f"{home}/feed.{form}"
+
+
 def issue_path(shelf: str, slug: str, language: str, languages: tuple[str, ...]) -> str:
     """Where the archive shows an issue; the default language has the short address.
 
     One whose name is a word of the archive's own always tells its language.
     """
     home = f"archive/{shelf}/{slug}"
-    if language.lower() == languages[0].lower() and slug not in RESERVED:
+    if language.lower() == languages[0].lower() and not _RESERVED(slug):
         return home
     return f"{home}/{language}"
 

@@ -28,7 +28,7 @@ from mailer.web.catalogue import Language
 from mailer.web.feeds import atom_feed, json_feed
 from mailer.web.frame import framed
 from mailer.web.pages import Pages
-from mailer.web.places import Written, issue_path, list_path, month_path, web_path
+from mailer.web.places import Written, feed_path, issue_path, list_path, month_path, web_path
 from mailer.wiring import Mailer
 
 File = tuple[str, bytes]
@@ -114,10 +114,11 @@ class _Writer:
             path = month_path(slug, month)
             told = show_month(slug, month, languages=self._languages, **ports)
             yield _page(path, self._views.shelf(told, language, self._at(path), written=True))
-        newest, identity = show_feed(slug, **ports)
-        feed = self._views.feed(newest, identity, self._at(home))
-        yield f"{home}/feed.xml", atom_feed(feed)
-        yield f"{home}/feed.json", json_feed(feed)
+        for spoken in ("", *view.languages):
+            newest, identity = show_feed(slug, language=spoken, **ports)
+            feed = self._views.feed(newest, identity, self._at(home))
+            yield feed_path(home, "xml", spoken), atom_feed(feed)
+            yield feed_path(home, "json", spoken), json_feed(feed)
 
     def _web_version(self, key: str, spoken: str, *, as_sent: bool = False) -> ShownPage:
         db, clock = self._mailer.db, self._mailer.clock

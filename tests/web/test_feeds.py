@@ -161,3 +161,86 @@ def test_there_is_a_limit_to_what_a_feed_holds(site: Site, harbour: int) -> None
 
     assert len(entries) == 20
     assert entries[0].title == "Number 24"
+
+
+@pytest.fixture
+def spoken(site: Site, harbour: int) -> int:
+    """Boats and the ferry in English; fish in English and French, nets in French alone."""
+    both = {"en": builders.issue_page("Fish"), "fr": builders.issue_page("Poissons")}
+    builders.make_sent(site.db, harbour, "fish", OCTOBER + timedelta(10), pages=both)
+    alone = {"fr": builders.issue_page("Filets")}
+    builders.make_sent(site.db, harbour, "nets", OCTOBER + timedelta(11), pages=alone)
+    return harbour
+
+
+@pytest.mark.parametrize("form", ["xml", "json"])
+def test_each_language_has_a_feed_of_what_was_sent_in_it(
+    site: Site, spoken: int, form: str
+) -> None:
+    def told(path: str) -> tuple[str, list[tuple[str, str]]]:
+        answer = site.client.get(path)
+        assert answer.status_code == 200
+        if form == "json":
+            feed = answer.json()
+            return feed["title"], [(each["title"], each["url"]) for each in feed["items"]]
+        found = parsed(site, path)
+        return found.feed.title, [(each.title, each.link) for each in found.entries]
+
+    home = f"{ORIGIN}/archive/harbour"
+    assert told(f"/archive/harbour/feed.fr.{form}") == (
+        "Harbour & News (Français)",
+        [("Filets", f"{home}/nets"), ("Poissons", f"{home}/fish/fr")],
+    )
+    assert told(f"/archive/harbour/feed.FR.{form}") == told(f"/archive/harbour/feed.fr.{form}")
+    english = [title for title, _ in told(f"/archive/harbour/feed.en.{form}")[1]]
+    assert english[:2] == ["Fish", "The ferry"]
+    # The list's own feed has everything, as before.
+    whole = [title for title, _ in told(f"/archive/harbour/feed.{form}")[1]]
+    assert whole[:3] == ["Filets", "Fish", "The ferry"]
+
+
+def test_a_feed_of_a_language_names_itself_and_its_language(site: Site, spoken: int) -> None:
+    own = parsed(site, "/archive/harbour/feed.fr.xml")
+    whole = parsed(site, "/archive/harbour/feed.xml")
+    document = site.client.get("/archive/harbour/feed.fr.json").json()
+
+    assert own.feed.language == document["language"] == "fr"
+    (link,) = [each for each in own.feed.links if each.rel == "self"]
+    assert link.href == f"{ORIGIN}/archive/harbour/feed.fr.xml"
+    assert document["feed_url"] == f"{ORIGIN}/archive/harbour/feed.fr.json"
+    ids = [each.id for each in own.entries]
+    assert ids == [each["id"] for each in document["items"]]
+    # The French text of an issue is not the English one that another feed has under its id.
+    assert not {own.feed.id, *ids} & {whole.feed.id, *(each.id for each in whole.entries)}
+
+
+@pytest.mark.parametrize(
+    "tag", ["de", "f", "fr-CH", "", "..", "fr.fr", "%2e%2e", "fr%00", "x" * 99]
+)
+def test_there_is_no_feed_of_a_language_that_was_never_sent(
+    site: Site, spoken: int, tag: str
+) -> None:
+    for form in ("xml", "json"):
+        assert site.client.get(f"/archive/harbour/feed.{tag}.{form}").status_code == 404
+
+
+def test_pages_name_the_feeds_of_languages_where_there_are_several(site: Site, spoken: int) -> None:
+    one = builders.make_list(site.db, "quay", title="Quay")
+    builders.make_sent(site.db, one, "cranes", OCTOBER, "Cranes")
+    for path in ("/archive/harbour", "/archive/harbour/months", "/archive/harbour/months/2026-11"):
+        page = etree.HTML(site.client.get(path).text)
+        heads = page.xpath("//link[@hreflang='fr'][@type]/@href")
+        links = page.xpath("//a[@hreflang='fr'][@type]/@href")
+        assert heads == links == ["/archive/harbour/feed.fr.xml", "/archive/harbour/feed.fr.json"]
+        assert [site.client.get(each).status_code for each in links] == [200, 200]
+    assert "feed.en.xml" not in site.client.get("/archive/quay").text
+    assert site.client.get("/archive/quay/feed.en.xml").status_code == 200
+
+
+def test_the_limit_is_that_of_one_language(site: Site, spoken: int) -> None:
+    for number in range(25):
+        at = OCTOBER + timedelta(20 + number)
+        builders.make_sent(site.db, spoken, f"n{number}", at, f"Number {number}")
+
+    assert len(parsed(site, "/archive/harbour/feed.fr.xml").entries) == 2
+    assert len(parsed(site, "/archive/harbour/feed.en.xml").entries) == 20

@@ -201,6 +201,10 @@ def test_it_knows_its_address_and_speaks_the_language_of_the_list(
     feed = json.loads((out / "archive/harbour/feed.json").read_text("utf-8"))
     assert feed["feed_url"] == f"{BASE}/archive/harbour/feed.json"
     assert feed["items"][-1]["url"] == f"{BASE}/archive/harbour/boats/"
+    arabic = json.loads((out / "archive/harbour/feed.ar.json").read_text("utf-8"))
+    assert arabic["feed_url"] == f"{BASE}/archive/harbour/feed.ar.json"
+    assert [each["url"] for each in arabic["items"]] == [f"{BASE}/archive/harbour/boats/ar/"]
+    assert "feed.ar.xml" in (out / "archive/harbour/index.html").read_text("utf-8")
     # Ids are the same wherever it lies.
     live = site.client.get("/archive/harbour/feed.json").json()
     assert [each["id"] for each in feed["items"]] == [each["id"] for each in live["items"]]
