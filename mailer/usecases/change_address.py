@@ -29,12 +29,17 @@ from mailer.message.letterhead import can_stand
 from mailer.message.links import KeyRing, Link, Purpose, make, read
 from mailer.model.words import ServiceMail
 from mailer.ports import Clock
-from mailer.store import address_changes, evidence, people, site
+from mailer.store import address_changes, evidence, people, sign_ups, site
 from mailer.store.database import Database
 from mailer.store.subscriptions import BY_READER
 from mailer.usecases.edit_subscriber import moved_address
 from mailer.usecases.open_link import ReaderLink, open_link
-from mailer.usecases.post_service_mail import PostOffice, ServiceLetter, post_service_mail
+from mailer.usecases.post_service_mail import (
+    Posted,
+    PostOffice,
+    ServiceLetter,
+    post_service_mail,
+)
 
 DAYS = 3  # that both have to say yes
 _SIDES = {Purpose.address_old: "old", Purpose.address_new: "new"}
@@ -44,7 +49,7 @@ class Asked(StrEnum):
     """What came of asking."""
 
     sent = "sent"  # or so it is said: see above
-    not_sent = "not_sent"  # the mail server did not take them; nothing is on record
+    not_sent = "not_sent"  # the mail server did not take them both
     no_address = "no_address"  # what was typed can't be one, or is theirs already
 
 
@@ -73,7 +78,8 @@ async def ask_address_change(
 ) -> Asked:
     """Writes the change down and asks both addresses. Raises NotFoundError for a wrong token.
 
-    Neither a suppressed address nor one that was asked within a day is written to.
+    Neither a suppressed address nor one that was asked within a day is written to. So a change
+    whose mail went to one address alone is stopped, and stays on record.
     """
     link = open_link(token, Purpose.preferences, keys=keys, clock=clock)
     try:
@@ -93,15 +99,16 @@ async def ask_address_change(
         for kind, purpose, to in begun.to
         for signed in [make(keys, purpose, begun.id, link.subscriber, expires=begun.expires)]
     ]
-    sent = False
+    posted: Sequence[Posted] = ()
     try:
         posted = await post_service_mail(letters, office=office, db=db, clock=clock)
-        sent = all(each.accepted for each in posted)
     except StoppedError:
         pass  # the server is not there: it is said, and nothing is left behind
     finally:
+        sent = bool(posted) and all(each.accepted for each in posted)
         if not sent:
-            await asyncio.to_thread(_forget, db, begun.id)
+            some = any(each.accepted or each.unknown for each in posted)
+            await asyncio.to_thread(_take_back, db, begun.id, some)
     return Asked.sent if sent else Asked.not_sent
 
 
@@ -126,6 +133,7 @@ def _begin(link: ReaderLink, new: Address, db: Database, clock: Clock) -> _Begun
             return Asked.no_address
         if _blocked(connection, person.key):
             return Asked.sent
+        sign_ups.one_at_a_time(connection)  # or two that ask at once would both be the first
         change = address_changes.begin(
             connection, person.id, address=new.address, key=new.key, at=at, expires=expires
         )
@@ -138,9 +146,13 @@ def _begin(link: ReaderLink, new: Address, db: Database, clock: Clock) -> _Begun
     return _Begun(change, expires, person.language or (letter.language if letter else ""), to)
 
 
-def _forget(db: Database, change_id: int) -> None:
+def _take_back(db: Database, change_id: int, somebody_was_asked: bool) -> None:
+    """Forgets a change that nobody heard of; the other kind counts against the limit of a day."""
     with db.write() as connection:
-        address_changes.forget(connection, change_id)
+        if somebody_was_asked:
+            address_changes.set_values(connection, change_id, outcome=Stand.stopped)
+        else:
+            address_changes.forget(connection, change_id)
 
 
 def show_address_change(token: str, *, keys: KeyRing, db: Database, clock: Clock) -> ChangeView:

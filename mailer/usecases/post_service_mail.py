@@ -42,13 +42,15 @@ class ServiceLetter:
 class Posted:
     """What became of one mail; ``final``: another try would end the same way.
 
-    ``trouble`` is why it could not be written: something here is to be mended first.
+    ``trouble`` is why it could not be written: something here is to be mended first. ``unknown``:
+    no answer came, and the server may have taken it.
     """
 
     accepted: bool
     final: bool
     words: str
     trouble: str = ""
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ async def post_service_mail(
         await asyncio.wait_for(office.transport.run(run, run), _WITHIN)
     answers = (run.answers.get(number, (False, "")) for number in range(len(letters)))
     return [
-        unwritten.get(key) or Posted(took, key in run.refused, words)
+        unwritten.get(key)
+        or Posted(took, key in run.refused, words, unknown=not words or key in run.unknown)
         for key, (took, words) in enumerate(answers)
     ]
 

@@ -265,6 +265,7 @@ class Handful:
         self._taken = taken  # hears of each mail that the server took, at once; never blocks
         self.answers: dict[int, tuple[bool, str]] = {}
         self.refused: set[int] = set()  # for good, and it is about this person's mailbox
+        self.unknown: set[int] = set()  # the server may have taken it
 
     def take(self) -> Outgoing | None:
         return self._left.pop(0) if self._left else None
@@ -292,4 +293,5 @@ class Handful:
         self.answers[key] = (False, why)
 
     def lost(self, key: int, why: str) -> None:
+        self.unknown.add(key)
         self.answers[key] = (False, f"no answer after the text: {why}")

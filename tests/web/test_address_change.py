@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -15,6 +15,8 @@ from mailer.adapters.inbox import Inbox
 from mailer.message.links import Purpose
 from mailer.model.words import SubscriptionStatus
 from mailer.store.database import one
+from mailer.usecases import change_address
+from mailer.usecases.post_service_mail import Posted, ServiceLetter
 from tests import builders
 from tests.fakes import FakeClock
 from tests.web.conftest import ORIGIN, Site, Story
@@ -209,6 +211,27 @@ def test_a_server_that_takes_nothing_leaves_nothing_behind(
 
     assert failed.status_code == 503
     assert builders.dump(dead.db)["address_change"] == []
+
+
+def test_a_change_that_one_address_alone_heard_of_counts_for_the_day(
+    writing: Site, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or whoever owns a mailbox that refuses could have anybody written to, again and again."""
+    wrote: list[str] = []
+
+    async def half(letters: Sequence[ServiceLetter], **_: object) -> list[Posted]:
+        wrote.extend(each.to for each in letters)
+        return [Posted(False, True, "550 no such user"), Posted(True, False, "250 ok")]
+
+    monkeypatch.setattr(change_address, "post_service_mail", half)
+    answers = [
+        writing.client.post(f"{story.preferences}/address", data={"address": NEW}) for _ in range(3)
+    ]
+
+    assert [each.status_code for each in answers] == [503, 303, 303]
+    assert wrote == ["anna@example.org", NEW]
+    ((row),) = builders.dump(writing.db)["address_change"]
+    assert "stopped" in str(row)
 
 
 def test_a_site_that_can_not_send_does_not_offer_it(site: Site, story: Story) -> None:
