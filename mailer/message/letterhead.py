@@ -131,7 +131,13 @@ class Head:
 
 
 def can_stand(address: str) -> bool:
-    """Whether a mail can be written to an address: the grammar of headers is narrower than ours."""
+    """Whether a mail can be written to an address: the grammar of headers is narrower than ours.
+
+    Nor one whose local part looks like an encoded word (RFC 2047 section 2): some programs decode
+    it although section 5 forbids it, and then write to somebody else.
+    """
+    if "=?" in address:
+        return False
     try:
         _header_address(address)
     except HeaderError:

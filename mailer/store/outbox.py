@@ -19,6 +19,7 @@ from sqlmodel.sql.sqltypes import UTCDateTime
 from mailer.model.people import OutgoingService
 from mailer.model.words import ServiceMail
 from mailer.store.dialect import for_update
+from mailer.store.sign_ups import LEFT_SINCE
 
 LEASE = timedelta(minutes=2)  # longer than one round of sending takes
 _DUE = "SELECT id FROM outbox WHERE due_at <= :now ORDER BY due_at, id LIMIT :most"
@@ -26,7 +27,7 @@ _NOW = bindparam("now", type_=UTCDateTime())
 _FOUND = text(
     "SELECT o.id, o.kind, o.list_id, o.subscriber_id, o.sign_up_id, o.language, o.message_id,"
     " o.created_at, o.attempts, l.title, l.sender, p.address, u.status, s.expires_at,"
-    " s.confirmed_at, x.reason AS suppressed, y.reason AS kept_off"
+    f" s.confirmed_at, x.reason AS suppressed, y.reason AS kept_off, {LEFT_SINCE} AS left_since"
     " FROM outbox o JOIN list l ON l.id = o.list_id"
     " LEFT JOIN subscriber p ON p.id = o.subscriber_id"
     " LEFT JOIN subscription u ON u.list_id = o.list_id AND u.subscriber_id = o.subscriber_id"
@@ -59,6 +60,7 @@ class Waiting:
     confirmed_at: datetime | None
     suppressed: str | None  # why, everywhere
     kept_off: str | None  # why, from this list
+    left_since: bool  # they were asked
 
 
 def add(

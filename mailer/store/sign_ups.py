@@ -32,11 +32,17 @@ _STANDING = text(
     " LEFT JOIN suppression x ON x.hash = q.hash"
     " LEFT JOIN list_suppression y ON y.list_id = :list AND y.hash = q.hash"
 )
+# Whether the person said no, or somebody for them, after they were asked: then that ask is over.
+LEFT_SINCE = (
+    "EXISTS (SELECT 1 FROM event e WHERE e.subscriber_id = s.subscriber_id AND e.at > s.asked_at"
+    " AND (e.kind = 'suppressed' OR e.kind = 'unsubscribed' AND e.list_id = s.list_id))"
+)
 _ASKED = text(
     "SELECT s.id, s.list_id, s.subscriber_id, s.consent_id, s.message_id, s.confirmed_at,"
     " s.expires_at, l.title, l.slug, l.public, l.archived_at, l.welcome,"
     " l.language AS list_language, p.address, p.key, p.language, u.status,"
-    " x.reason AS suppressed, y.reason AS kept_off FROM sign_up s JOIN list l ON l.id = s.list_id"
+    f" x.reason AS suppressed, y.reason AS kept_off, {LEFT_SINCE} AS left_since"
+    " FROM sign_up s JOIN list l ON l.id = s.list_id"
     " JOIN subscriber p ON p.id = s.subscriber_id"
     " LEFT JOIN subscription u ON u.list_id = s.list_id AND u.subscriber_id = p.id"
     " LEFT JOIN suppression x ON x.hash = p.suppression_hash"

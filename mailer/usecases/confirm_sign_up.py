@@ -125,6 +125,6 @@ def _stand(found: Row[Any], *, expired: bool = False) -> Confirmation:
         return Confirmation.elsewhere
     if found.status == SubscriptionStatus.active:
         return Confirmation.confirmed
-    if found.confirmed_at is not None:
-        return Confirmation.elsewhere  # said yes, and left since: an old link brings nobody back
+    if found.confirmed_at is not None or found.left_since:
+        return Confirmation.elsewhere  # left since they were asked: an old link brings nobody back
     return Confirmation.expired if expired else Confirmation.open

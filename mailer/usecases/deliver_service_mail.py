@@ -130,7 +130,11 @@ def _is_wanted(mail: Waiting, now: datetime) -> bool:
         return False
     if mail.kind is ServiceMail.confirmation:
         open_still = mail.confirmed_at is None and mail.expires_at is not None
-        return open_still and sign_ups.may_be_asked(mail.status, mail.suppressed, mail.kept_off)
+        return (
+            open_still
+            and not mail.left_since
+            and sign_ups.may_be_asked(mail.status, mail.suppressed, mail.kept_off)
+        )
     blocked = mail.suppressed or mail.kept_off
     return mail.status == SubscriptionStatus.active and not blocked
 

@@ -217,9 +217,10 @@ class SignUpPages:
     # ---- what they share ---------------------------------------------------------------
 
     async def _view(self, request: Request) -> SignUpForm:
-        view = await run_in_threadpool(
-            show_sign_up, request.path_params["list"], db=self._mailer.db
-        )
+        slug = request.path_params["list"]
+        if "\0" in slug:  # PostgreSQL would refuse the question
+            raise HTTPException(404)
+        view = await run_in_threadpool(show_sign_up, slug, db=self._mailer.db)
         if view.opt_in is OptIn.double and not self._mailer.can_write:
             raise HTTPException(404)  # nobody could be asked
         return view

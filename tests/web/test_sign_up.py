@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from mailer.adapters.inbox import Inbox
+from mailer.message.links import Purpose
 from mailer.model.words import CampaignState, SubscriptionStatus
 from mailer.store import people
+from mailer.store.database import one
 from mailer.store.suppressions import suppress_on_list
 from mailer.usecases.show_subscriber import show_subscriber
 from mailer.web.catalogue import load_catalogue
@@ -332,9 +334,69 @@ def test_erasing_the_person_takes_the_waiting_mail_along(
     assert "We do not know you any more" in harbour.client.get(path).text
 
 
-@pytest.mark.parametrize("typed", ["\N{BUG}@example.org", "a\N{SNOWMAN}b@example.org"])
-def test_an_address_that_no_mail_can_be_written_to_is_told_to_its_visitor(
+@pytest.mark.parametrize("typed", ["\N{BUG}@example.org", "=?utf-8?q?dora?=@example.net"])
+def test_an_address_that_leads_a_mail_astray_is_told_to_its_visitor(
     harbour: Site, clock: FakeClock, typed: str
 ) -> None:
     assert sign_up(harbour, typed, clock).status_code == 422
     assert stands(harbour, typed) is None
+
+
+def asked(harbour: Site, inbox: Inbox, clock: FakeClock) -> str:
+    """Signs up, and returns the way to the button in the mail."""
+    sign_up(harbour, NEW, clock)
+    assert deliver(harbour).accepted == 1
+    return link(mail(inbox))
+
+
+def leave_everything(harbour: Site) -> None:
+    with harbour.db.read() as connection:
+        person = one(connection, "SELECT id FROM subscriber WHERE address = :a", a=NEW)
+    page = f"/p/{harbour.token(Purpose.preferences, 0, person)}"
+    assert harbour.client.post(page, data={"action": "everything"}).status_code == 303
+
+
+def test_a_second_link_that_was_not_used_brings_nobody_back(
+    harbour: Site, inbox: Inbox, clock: FakeClock
+) -> None:
+    first = asked(harbour, inbox, clock)
+    clock.advance(timedelta(days=1, minutes=1))
+    second = asked(harbour, inbox, clock)
+    harbour.client.post(first, data={"action": "yes"})
+    clock.advance(timedelta(hours=1))
+    leave_everything(harbour)
+    harbour.client.post(second, data={"action": "yes"})
+
+    assert stands(harbour) == "unsubscribed"
+    assert "You do not get this mail" in harbour.client.get(second).text
+
+
+def test_who_left_before_the_yes_stays_away_until_they_sign_up_again(
+    harbour: Site, inbox: Inbox, clock: FakeClock
+) -> None:
+    path = asked(harbour, inbox, clock)
+    clock.advance(timedelta(hours=1))
+    leave_everything(harbour)
+    harbour.client.post(path, data={"action": "yes"})
+    assert stands(harbour) == "unsubscribed"
+    assert len(builders.dump(harbour.db)["suppression"]) == 1
+
+    clock.advance(timedelta(days=1))
+    harbour.client.post(asked(harbour, inbox, clock), data={"action": "yes"})
+    assert stands(harbour) == "active"
+    assert builders.dump(harbour.db)["suppression"] == []
+
+
+def test_a_mail_that_waits_is_not_sent_to_who_left_meanwhile(
+    harbour: Site, inbox: Inbox, clock: FakeClock
+) -> None:
+    sign_up(harbour, NEW, clock)
+    clock.advance(timedelta(minutes=1))
+    leave_everything(harbour)
+
+    assert deliver(harbour).dropped == 1
+    assert inbox.messages == []
+
+
+def test_a_page_of_a_list_that_no_database_can_name_is_not_there(harbour: Site) -> None:
+    assert harbour.client.get("/s/%00").status_code == 404
