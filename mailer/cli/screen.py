@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -59,27 +60,42 @@ def opened(*, check_schema: bool = True) -> Iterator[Mailer]:
         yield mailer
 
 
+# A terminal obeys control characters, and readers type some of what is shown: their fields and
+# reasons. So they, and what turns a line's direction round, are shown as one sign each.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_C1 = re.compile("[\x7f-\x9f]")  # which JSON may hold as they are
+
+
+def _seen(text: str) -> str:
+    return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(plain(value), ensure_ascii=False, indent=indent)
+    return _C1.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def say(text: str = "") -> None:
     """A line of the result, for people; on standard error when the result is JSON."""
     if not (_mode.quiet and _mode.as_json):
-        typer.echo(text, err=_mode.as_json)
+        typer.echo(_seen(text), err=_mode.as_json)
 
 
 def note(text: str) -> None:
     """A remark beside the result: never on standard output."""
     if not _mode.quiet:
-        typer.echo(text, err=True)
+        typer.echo(_seen(text), err=True)
 
 
 def detail(text: str) -> None:
     """More than most want to know: only with --verbose, on standard error."""
     if _mode.verbose:
-        typer.echo(text, err=True)
+        typer.echo(_seen(text), err=True)
 
 
 def complain(text: str) -> None:
     """An error. Always shown, on standard error."""
-    typer.echo(text, err=True)
+    typer.echo(_seen(text), err=True)
 
 
 def as_json() -> bool:
@@ -90,7 +106,7 @@ def as_json() -> bool:
 def result(document: Any) -> bool:
     """Prints the JSON document when it is wanted; returns whether it was."""
     if _mode.as_json:
-        typer.echo(json.dumps(plain(document), ensure_ascii=False, indent=2))
+        typer.echo(_json(document, indent=2))
     return _mode.as_json
 
 
@@ -102,7 +118,7 @@ def stream_text(text: str) -> None:
 def stream(rows: Iterable[Any]) -> None:
     """JSON lines, one a row."""
     for row in rows:
-        typer.echo(json.dumps(plain(row), ensure_ascii=False))
+        typer.echo(_json(row))
 
 
 def plain(value: Any) -> Any:
