@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -67,10 +68,17 @@ class ArchivePages:
             Route(home + "/{shelf}/{slug}/{language}", self.month_or_issue),
         )
 
+    def _at(self, request: Request, language: Language) -> Served:
+        """Where pages are, for one who asked for a language: links keep it."""
+        asked = f"?lang={language.code}" if request.query_params.get("lang") else ""
+        return dataclasses.replace(self._places, asked=asked)
+
     async def front(self, request: Request) -> Response:
         front = await run_in_threadpool(show_front, db=self._mailer.db, languages=_asked(request))
         language = self._pages.language(request)
-        html = self._views.front(front, language, self._places, others=self._pages.others(language))
+        html = self._views.front(
+            front, language, self._at(request, language), others=self._pages.others(language)
+        )
         return _page(html, language)
 
     async def shelf(self, request: Request) -> Response:
@@ -80,7 +88,8 @@ class ArchivePages:
             show_list, _shelf(request), search=search, languages=_asked(request), **self._ports
         )
         language = self._pages.language(request, view.shelf.language)
-        html = self._views.shelf(view, language, self._places, others=self._pages.others(language))
+        places, others = self._at(request, language), self._pages.others(language)
+        html = self._views.shelf(view, language, places, others=others)
         return _page(html, language, found=not view.search)
 
     async def index(self, request: Request) -> Response:
@@ -88,7 +97,8 @@ class ArchivePages:
             show_index, _shelf(request), languages=_asked(request), **self._ports
         )
         language = self._pages.language(request, view.shelf.language)
-        html = self._views.index(view, language, self._places, others=self._pages.others(language))
+        places, others = self._at(request, language), self._pages.others(language)
+        html = self._views.index(view, language, places, others=others)
         return _page(html, language)
 
     async def month_or_issue(self, request: Request) -> Response:
@@ -105,7 +115,8 @@ class ArchivePages:
             show_month, _shelf(request), month, languages=_asked(request), **self._ports
         )
         language = self._pages.language(request, view.shelf.language)
-        html = self._views.shelf(view, language, self._places, others=self._pages.others(language))
+        places, others = self._at(request, language), self._pages.others(language)
+        html = self._views.shelf(view, language, places, others=others)
         return _page(html, language)
 
     async def issue(self, request: Request) -> Response:

@@ -64,7 +64,7 @@ class ArchiveViews:
             issues=[self._told(each, slug, language, places) for each in view.issues],
             home=places.page(home),
             index=places.page(f"{home}/months"),
-            sign_up=f"{self._sign_up}/{quote(slug)}" if self._sign_up else "",
+            sign_up=f"{self._sign_up}/{quote(slug)}{places.asked}" if self._sign_up else "",
             months=self._months(view, language, places),
             month=self._month(view.month, language) if view.month else "",
             earlier=self._way(view.earlier, slug, language, places),
@@ -151,7 +151,7 @@ class ArchiveViews:
         self, each: Edition, shelf: str, language: Language, places: Places
     ) -> dict[str, Any]:
         def to(spoken: str) -> str:
-            return places.page(issue_path(shelf, each.slug, spoken, each.languages))
+            return places.issue(issue_path(shelf, each.slug, spoken, each.languages))
 
         return {
             "title": each.title,

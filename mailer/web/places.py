@@ -15,7 +15,16 @@ _RESERVED = re.compile(r"months|feed(?:\.[^.]*)?\.(?:xml|json)").fullmatch
 class Places(Protocol):
     """Makes addresses of paths such as ``archive/harbour``, which are not escaped."""
 
+    @property
+    def asked(self) -> str:
+        """The end of a link that keeps the language which was asked for."""
+        ...
+
     def page(self, path: str) -> str: ...
+
+    def issue(self, path: str) -> str:
+        """Of a page that has its own language, whatever the others are shown in."""
+        ...
 
     def file(self, path: str) -> str: ...
 
@@ -36,11 +45,15 @@ class Served:
 
     base: str
     prefix: str  # the path of the public address, if it has one
+    asked: str = ""
 
     def page(self, path: str) -> str:
+        return self.file(path) + self.asked
+
+    def file(self, path: str) -> str:
         return f"{self.prefix}/{quote(path)}"
 
-    file = page
+    issue = file
 
     def public(self, path: str) -> str:
         return f"{self.base}/{quote(path)}"
@@ -48,7 +61,7 @@ class Served:
     public_file = public
 
     def as_sent(self, path: str) -> str:
-        return f"{self.page(path)}?as=sent"
+        return f"{self.issue(path)}?as=sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +74,14 @@ class Written:
     base: str
     here: str
 
+    @property
+    def asked(self) -> str:
+        return ""
+
     def page(self, path: str) -> str:
         return self.file(path) + "/"
+
+    issue = page
 
     def file(self, path: str) -> str:
         return quote(posixpath.relpath(path, self.here or "."))

@@ -9,6 +9,8 @@ const FLAGS = [
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
 ];
 
+exports.FLAGS = FLAGS;
+exports.chromium = chromium;
 exports.load = load;
 
 // Runs `work(context)` with what stands on standard input as `given`, and prints what it returns.

@@ -13,9 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-from sqlalchemy import text
-
 from mailer.wiring.files import shipped_examples
 from tests import builders
 from tests.command_line import done, make_workspace
@@ -177,69 +174,3 @@ def test_the_preview_has_no_barrier_and_loads_nothing_from_elsewhere(tmp_path: P
     assert barriers(found) == []
     assert strangers(found, address.rstrip("/")) == []
     assert forbidden(found) == []
-
-
-@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
-@pytest.mark.parametrize(
-    ("code", "direction", "words"),
-    [
-        ("es", "ltr", ("Está en pausa", "Guardado:", "Su baja está hecha", "Gracias por decírnos")),
-        ("ar", "rtl", ("أنت في استراحة", "تم الحفظ:", "تم إلغاء اشتراكك", "شكرًا لأنك أخبرتنا")),
-    ],
-)
-def test_wishes_have_no_barrier_in_both_directions_with_and_without_scripts(
-    town: Town, tmp_path: Path, code: str, direction: str, words: Sequence[str], script: bool
-) -> None:
-    with town.db.write() as connection:  # other tests have left here before
-        connection.execute(text("UPDATE subscription SET status = 'active', paused_until = NULL"))
-        connection.execute(text("DELETE FROM suppression"))
-    received = town.mails["arabic" if code == "ar" else "english", "bruno@example.org"]
-    leave, resume, undo = (f'[value="{word}"]' for word in ("leave", "resume", "undo"))
-    found = visit(
-        tmp_path,
-        {"name": f"{code} leave", "url": f"{received.link('u')}?lang={code}"},
-        {"name": f"{code} paused", "click": '[value="3"]'},
-        {"name": f"{code} resumed", "click": resume, "judged": False},
-        {
-            "name": f"{code} fewer",
-            "first": [["check", '[value="month"]']],
-            "click": "fieldset + button",
-        },
-        {"name": f"{code} left", "click": leave},
-        {
-            "name": f"{code} told",
-            "first": [["check", '[value="too_many"]'], ["fill", "textarea", "Ya basta"]],
-            "click": "label.field + button",
-        },
-        {"name": f"{code} undone", "click": undo, "judged": False},
-        {"name": f"{code} preferences", "url": f"{received.link('p')}?lang={code}"},
-        {
-            "name": f"{code} list paused",
-            "first": [["open", "summary"]],
-            "click": '[value="6"]',
-            "judged": False,
-        },
-        {"name": f"{code} list resumed", "click": resume, "judged": False},
-        {"name": f"{code} details", "click": 'a[href*="/details"]'},
-        {
-            "name": f"{code} saved",
-            "first": [["select", "select", code]],
-            "click": "section:first-of-type button",
-        },
-        {"name": f"{code} erase", "click": 'a[href^="erase"]'},
-        {
-            "name": f"{code} wrong",
-            "first": [["fill", '[type="email"]', "someone@example.org"]],
-            "click": ".primary",
-        },
-        script=script,
-    )
-
-    assert statuses(found) == [200] * 13 + [422]
-    assert {each["direction"] for each in found.values()} == {direction}
-    assert barriers(found) == []
-    assert strangers(found, town.site) == []
-    assert forbidden(found) == []
-    for name, sentence in zip(("paused", "fewer", "left", "told"), words, strict=True):
-        assert sentence in found[f"{code} {name}"]["text"]
-    assert words[0] not in found[f"{code} resumed"]["text"]

@@ -274,6 +274,19 @@ def test_languages_of_an_issue_have_addresses_of_their_own(site: Site, harbour: 
     assert 'lang="ar" dir="rtl"' in text_of(site, "/archive/harbour/boats/ar")
 
 
+def test_links_keep_the_language_that_was_asked_for(site: Site, harbour: int) -> None:
+    for path in ("/archive", "/archive/harbour", "/archive/harbour/months"):
+        pages = set(re.findall(r'href="(/archive[^"]*)"', site.client.get(f"{path}?lang=fr").text))
+        ways = {each for each in pages if not re.search(r"\.(xml|json)$", each)}
+        kept = {each for each in ways if each.endswith("?lang=fr")}
+        assert kept
+        # An issue has its own language.
+        assert {site.client.get(each).headers["content-language"] for each in kept} == {"fr"}
+        assert all(each.count("/") == 3 or each.count("/") == 4 for each in ways - kept)
+        assert "lang=%" not in site.client.get(f"{path}?lang=%3Cscript%3E").text
+    assert "?lang=fr" not in re.findall(r'href="(/archive[^"]*)"', site.client.get("/archive").text)
+
+
 @pytest.mark.parametrize("code", ["ar", "de", "en", "es", "fr", "ru", "zh"])
 def test_every_page_speaks_every_language(site: Site, harbour: int, code: str) -> None:
     builders.make_sent(site.db, harbour, "boats", OCTOBER, "Boats")
