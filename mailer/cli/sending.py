@@ -184,7 +184,12 @@ def for_worker(mailer: Mailer) -> Any:
 
 def _ports(mailer: Mailer) -> dict[str, Any]:
     """What every send needs; whoever left while the database was away is taken off first."""
-    mailer.carry_out_departures()
+    done = mailer.carry_out_departures()
+    if done.aside:
+        screen.complain(
+            f"Of {done.aside:,} files of kept unsubscribes something can't be carried out: see what"
+            " ends in .aside in data/letterbox."
+        )
     return {
         "db": mailer.db,
         "keys": mailer.keys,

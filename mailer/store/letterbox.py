@@ -2,7 +2,7 @@
 
 A file holds the links of one moment, as JSON lines without an address. It gets its name when it is
 complete and on the disk, and goes when what it says is committed. Applied twice, it does no harm,
-so processes may read it beside each other.
+so processes may read it beside each other. One that can't be carried out as a whole is put aside.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 from mailer.errors import StoppedError
 
 _ENDING = ".jsonl"
+_ASIDE = ".aside"  # behind it: for a person to look at
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Letterbox:
             part.rename(self._folder / (name + _ENDING))
             _sync(self._folder)
         except OSError as error:
+            with suppress(OSError):
+                (self._folder / f"{name}.part").unlink(missing_ok=True)
             raise StoppedError(
                 f"Unsubscribes can't be kept in {self._folder}: {error.strerror or error}.",
                 hint="Make room on the disk, and see that the folder may be written to.",
@@ -65,19 +69,41 @@ class Letterbox:
         except OSError:
             return []
 
-    def read(self, file: Path) -> Iterator[KeptWish]:
-        """What a file holds; nothing when another process has applied it meanwhile."""
+    def read(self, file: Path) -> tuple[list[KeptWish], bool]:
+        """What a file holds, and whether all of it can be read.
+
+        Nothing when another process has applied it meanwhile. Raises StoppedError when this
+        account may not read it.
+        """
         try:
-            lines = file.read_text().splitlines()
+            lines = file.read_text("utf-8", "replace").splitlines()
         except FileNotFoundError:
-            return
-        for line in lines:
-            row = json.loads(line)
-            yield KeptWish(row["token"], row["step"], datetime.fromisoformat(row["at"]))
+            return [], True
+        except OSError as error:
+            raise StoppedError(
+                f"{file} holds unsubscribes and can't be read: {error.strerror or error}.",
+                hint="Run this as the account that the site runs as.",
+            ) from error
+        found = [_parsed(line) for line in lines]
+        return [each for each in found if each is not None], bool(found) and None not in found
 
     def done(self, file: Path) -> None:
         """Takes a file away whose wishes are committed."""
         file.unlink(missing_ok=True)
+
+    def put_aside(self, file: Path) -> None:
+        """Takes a file of which something could not be carried out out of the way."""
+        with suppress(FileNotFoundError):  # another process did so
+            file.rename(f"{file}{_ASIDE}")
+
+
+def _parsed(line: str) -> KeptWish | None:
+    """One wish; None for what is torn, or no wish of ours."""
+    try:
+        row = json.loads(line)
+        return KeptWish(str(row["token"]), str(row["step"]), datetime.fromisoformat(row["at"]))
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _sync(folder: Path) -> None:

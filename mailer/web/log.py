@@ -7,6 +7,8 @@ import logging
 import sys
 import threading
 import time
+import traceback
+from pathlib import Path
 from typing import TextIO
 
 import structlog
@@ -30,6 +32,13 @@ def make_log(
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     return log
+
+
+def tell_fault(log: FilteringBoundLogger, event: str, error: Exception) -> None:
+    """What it was and where; not its words, which may hold an address."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    log.error(event, error=type(error).__name__, where=where)
 
 
 class _Lines:

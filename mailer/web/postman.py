@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
 from mailer.usecases.deliver_service_mail import Delivered, keep_delivering
+from mailer.web.log import tell_fault
 from mailer.wiring import Mailer
 
 _STOP_WITHIN = 5.0  # seconds; a mail on its way then goes out again later, as the same one
@@ -41,7 +40,7 @@ def posting(mailer: Mailer, log: FilteringBoundLogger) -> Iterator[None]:
             try:
                 await keep_delivering(mailer.postbox, stop, tell=tell)
             except Exception as error:  # a fault of ours must not end all mails of this process
-                _tell_fault(log, error)
+                tell_fault(log, "service mails failed", error)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), _REST)
 
@@ -59,10 +58,3 @@ def posting(mailer: Mailer, log: FilteringBoundLogger) -> Iterator[None]:
         if thread.is_alive():
             loop.call_soon_threadsafe(stop.set)
         thread.join(timeout=_STOP_WITHIN)
-
-
-def _tell_fault(log: FilteringBoundLogger, error: Exception) -> None:
-    """What it was and where; not its words, which may hold an address."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(frame.filename).name}:{frame.lineno}"
-    log.error("service mails failed", error=type(error).__name__, where=where)

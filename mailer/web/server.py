@@ -23,7 +23,7 @@ from structlog.typing import FilteringBoundLogger
 from mailer.errors import InputError, MailerError, StoppedError
 from mailer.web.connection import Connection
 from mailer.web.front import Front
-from mailer.web.log import make_log
+from mailer.web.log import make_log, tell_fault
 from mailer.web.postman import posting
 from mailer.web.processes import Processes
 from mailer.web.site import make_site
@@ -170,13 +170,17 @@ class _Chores:
         except MailerError as error:
             self.refused = None if self._known else error
             return self._known
+        except Exception as error:  # or its process would serve on, and carry nothing out
+            tell_fault(self._log, "chores_failed", error)
         return True
 
     def _carry_out(self) -> None:
         """Takes off who asked for it while the database was away, as soon as it is back."""
-        count = self._mailer.carry_out_departures()
-        if count:
-            self._log.info("departures", carried_out=count)
+        done = self._mailer.carry_out_departures()
+        if done.wishes:
+            self._log.info("departures", carried_out=done.wishes)
+        if done.aside:
+            self._log.error("departures_put_aside", files=done.aside, folder="data/letterbox")
 
 
 @contextmanager

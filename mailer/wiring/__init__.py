@@ -33,7 +33,7 @@ from mailer.store.database import Database, database_url
 from mailer.store.letterbox import Letterbox
 from mailer.usecases.compose_issue import ISSUE_FILE, VARIANT_FILE, IssueFolder
 from mailer.usecases.deliver_service_mail import Postbox
-from mailer.usecases.keep_departures import carry_out_departures
+from mailer.usecases.keep_departures import CarriedOut, carry_out_departures
 from mailer.usecases.post_service_mail import PostOffice, new_message_id
 from mailer.usecases.show_look import Look, show_look
 from mailer.usecases.sign_up import SignUpRules
@@ -147,8 +147,8 @@ class Mailer(Sending):
         """Where the site keeps web versions for when the database is away."""
         return self.workspace / "data" / "kept-pages"
 
-    def carry_out_departures(self) -> int:
-        """Takes off who asked for it while the database was away; returns how many."""
+    def carry_out_departures(self) -> CarriedOut:
+        """Takes off who asked for it while the database was away."""
         return carry_out_departures(
             letterbox=self.letterbox, db=self.db, keys=self.keys, clock=self.clock
         )

@@ -12,7 +12,10 @@ import pytest
 from sqlalchemy import text
 
 from mailer.errors import StoppedError
+from mailer.message.links import Purpose
 from mailer.store.database import Database
+from mailer.usecases.keep_departures import CarriedOut, keep_departures
+from mailer.usecases.unsubscribe_reader import Step
 from mailer.web import one_click
 from tests import builders, postgres
 from tests.web.conftest import Site, Story
@@ -68,7 +71,7 @@ def test_a_wish_is_kept_and_carried_out_when_the_database_is_back(
     site.mailer.clock.advance(_HOUR)  # type: ignore[attr-defined]  # the tests' clock
     assert builders.status_of(site.db, story.anna, story.list_id) == "active"
 
-    assert site.mailer.carry_out_departures() == 1
+    assert site.mailer.carry_out_departures().wishes == 1
     assert builders.status_of(site.db, story.anna, story.list_id) == "unsubscribed"
     assert _waiting(site) == []
     with site.db.read() as connection:
@@ -85,8 +88,52 @@ def test_who_subscribed_again_meanwhile_stays(
     for action in ("leave", "undo"):
         assert site.client.post(story.unsubscribe, data={"action": action}).status_code == 303
 
-    assert site.mailer.carry_out_departures() == 1
+    assert site.mailer.carry_out_departures().wishes == 1
     assert builders.status_of(site.db, story.anna, story.list_id) == "active"
+
+
+def test_what_is_damaged_or_not_known_keeps_nobody_else_waiting(
+    site: Site, story: Story, away: Callable[[], object]
+) -> None:
+    with away():  # type: ignore[attr-defined]
+        site.client.post(story.unsubscribe, data=ONE_CLICK)
+        (kept,) = _waiting(site)
+        lost = "/u/" + site.token(Purpose.unsubscribe, story.campaign.id + 7, story.anna)
+        assert KEPT in site.client.post(lost, data=ONE_CLICK).text
+    (kept.parent / "00-torn.jsonl").write_text(kept.read_text() + '{"token": "EQ')
+    (kept.parent / "01-bytes.jsonl").write_bytes(b"\xff\xfe\x00")
+    (kept.parent / "02-odd.jsonl").write_text('[]\n{"token": 1}\n')
+    (kept.parent / "03-empty.jsonl").write_text("")
+
+    assert site.mailer.carry_out_departures() == CarriedOut(2, aside=5)
+    assert builders.status_of(site.db, story.anna, story.list_id) == "unsubscribed"
+    assert _waiting(site) == []
+    assert len(list(kept.parent.glob("*.aside"))) == 5
+    assert site.mailer.carry_out_departures() == CarriedOut()
+
+
+def test_a_file_that_may_not_be_read_stops_who_would_mail(site: Site, story: Story) -> None:
+    folder = site.mailer.workspace / "data" / "letterbox"
+    (folder / "00.jsonl").mkdir(parents=True)  # root may read any file, and no folder as one
+
+    with pytest.raises(StoppedError, match="can't be read"):
+        site.mailer.carry_out_departures()
+
+
+def test_a_disk_that_is_full_leaves_no_pieces(
+    site: Site, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StoppedError, match="No space left"):
+        keep_departures(
+            [(story.unsubscribe, Step.leave, site.mailer.clock.now())],
+            letterbox=site.mailer.letterbox,
+        )
+
+    assert list((site.mailer.workspace / "data" / "letterbox").iterdir()) == []
 
 
 def test_a_page_with_a_button_is_there_and_an_undo_asks_to_come_back(
