@@ -8,6 +8,9 @@
     merge   slice by slice, in key order   ─▶ people, subscriptions, consent, events, counts,
                                               and for an undo: what each person was before
 
+``slice`` holds those alone of whom something is to be done or told; whoever is as the file says
+is counted.
+
 A slice is one short transaction that also moves the batch's counts and its ``merged`` mark, so
 a process that dies leaves a batch that the same import, run again, takes over and completes:
 the staged rows come out in the same order, and those up to the mark are done.
@@ -128,7 +131,7 @@ class Arrivals:
         for first in range(1, last + 1, LARGEST):
             with self._connection.begin():
                 self._read_slice(list_id, wording_id, first, first + LARGEST - 1)
-                total += self._fates()
+                total += self._fates(first, first + LARGEST - 1)
                 if tell is not None:
                     for row in self._connection.execute(
                         DIFFERENCES, {"list": list_id, "first": first, "last": first + LARGEST - 1}
@@ -170,7 +173,7 @@ class Arrivals:
     def _read_slice(
         self, list_id: int, wording_id: int | None, first: int, last: int, step: str = "read"
     ) -> None:
-        """Looks up who of the slice is known, and decides what becomes of each."""
+        """Looks up who is known, and decides what becomes of each; ``slice`` has the concerned."""
         self._dialect.hurry(self._connection)
         self._dialect.empty_slice(self._connection)
         self._connection.execute(
@@ -178,7 +181,13 @@ class Arrivals:
             {"list": list_id, "wording": wording_id, "first": first, "last": last},
         )
 
-    def _fates(self) -> Fates:
+    def _fates(self, first: int, last: int) -> Fates:
+        staged = one(
+            self._connection,
+            "SELECT count(*) FROM arrival WHERE n BETWEEN :first AND :last",
+            first=first,
+            last=last,
+        )
         rows = self._connection.execute(
             text("SELECT fate, count(*), sum(respelt) FROM slice GROUP BY fate")
         ).all()
@@ -188,7 +197,8 @@ class Arrivals:
             told = (*self.respelt.examples, *(f"{row[0]} as {row[1]}" for row in found))
             self.respelt = replace(self.respelt, examples=told[:EXAMPLES])
         self.respelt = replace(self.respelt, variants=self.respelt.variants + respelt)
-        return Fates(**{row[0]: row[1] for row in rows})
+        still = staged - sum(row[1] for row in rows)  # of whom the slice has no row
+        return Fates(**{row[0]: row[1] for row in rows}) + Fates(unchanged=still)
 
     def _write_slice(self, entry: Entry, first: int, last: int) -> Fates:
         connection = self._connection
@@ -212,7 +222,7 @@ class Arrivals:
                 connection.execute(self._statements[step], values)
         for step in ("changes", "subscriptions", "lowered", "consents", "events"):
             connection.execute(self._statements[step], values)
-        fates = self._fates()
+        fates = self._fates(first, last)
         if entry.batch_id is not None:
             self._mark(entry.batch_id, entry.taken, fates, last)
         return fates
@@ -260,7 +270,14 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
     receiving = f"'{SubscriptionStatus.active}', '{SubscriptionStatus.pending}'"
     changed = "s.changed AND s.fate <> 'suppressed'"
 
+    # Whoever gets the list and of whom the file says nothing new is counted, and no more.
+    concerned = (
+        f"suppressed OR joins OR status NOT IN ({receiving}) OR changed OR lowered OR agrees"
+        " OR respelt"
+    )
+
     def reading(subscriber_id: str) -> str:
+        # CASE computes no more than it needs; SQLite computes an AND to its end.
         return (
             "INSERT INTO slice (n, subscriber_id, is_new, fate, changed, lowered, agrees, repeats,"
             f" rank, ceiling, respelt) SELECT n, {subscriber_id}, is_new,"
@@ -269,22 +286,22 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
             "  ELSE 'unchanged' END, changed, lowered, agrees, repeats, rank, ceiling,"
             " CASE WHEN respelt THEN 1 ELSE 0 END"
             " FROM (SELECT a.n, a.rank, a.ceiling, p.id, p.id IS NULL AS is_new,"
-            "  p.address <> a.address AS respelt,"
+            "  p.address <> a.address AS respelt, u.status,"
             "  (x.hash IS NOT NULL OR y.hash IS NOT NULL) AS suppressed, u.status IS NULL AS joins,"
-            f" (p.id IS NOT NULL AND ({dialect.FIELDS_CHANGE} OR {dialect.LANGUAGE_CHANGES}))"
-            "   AS changed,"
+            f" CASE WHEN p.id IS NULL THEN FALSE WHEN {dialect.LANGUAGE_CHANGES} THEN TRUE"
+            f"  ELSE {dialect.FIELDS_CHANGE} END AS changed,"
             f" (u.status IS NOT NULL AND {_rank('u.status')} < a.ceiling) AS lowered,"
-            f" (CAST(:wording AS integer) IS NOT NULL AND u.status IN ({receiving})"
-            f"   AND a.ceiling < {LEAVING} AND NOT EXISTS (SELECT 1 FROM consent c"
-            "   WHERE c.subscriber_id = p.id AND c.list_id = :list AND c.wording_id = :wording))"
-            "   AS agrees,"
+            f" CASE WHEN CAST(:wording AS integer) IS NOT NULL AND u.status IN ({receiving})"
+            f"  AND a.ceiling < {LEAVING} THEN NOT EXISTS (SELECT 1 FROM consent c"
+            "   WHERE c.subscriber_id = p.id AND c.list_id = :list AND c.wording_id = :wording)"
+            "  ELSE FALSE END AS agrees,"
             f" (u.status NOT IN ({receiving}) AND a.ceiling >= {LEAVING}"
             f"   AND a.ceiling <= {_rank('u.status')}) AS repeats"
             " FROM arrival a LEFT JOIN subscriber p ON p.key = a.key"
             " LEFT JOIN subscription u ON u.list_id = :list AND u.subscriber_id = p.id"
             " LEFT JOIN suppression x ON x.hash = a.hash"
             " LEFT JOIN list_suppression y ON y.list_id = :list AND y.hash = a.hash"
-            f" WHERE a.n BETWEEN :first AND :last {dialect.APART}) AS found"
+            f" WHERE a.n BETWEEN :first AND :last {dialect.APART}) AS found WHERE {concerned}"
         )
 
     statements = {
@@ -302,6 +319,7 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
             f" SELECT :batch, s.subscriber_id, s.is_new, {_word('s.rank')} FROM slice s"
             " WHERE s.fate = 'added' AND NOT s.changed ORDER BY s.subscriber_id"
         ),
+        # + 0: for an order that an index has, PostgreSQL would walk through everybody.
         "others recorded": (
             "INSERT INTO batch_change (batch_id, subscriber_id, created, status_before,"
             " since_before, status_after, fields_before, language_before)"
@@ -315,7 +333,7 @@ def _statements(dialect: Any) -> dict[str, TextClause]:
             f" FROM slice s JOIN subscriber p ON p.id = s.subscriber_id"
             " LEFT JOIN subscription u ON u.list_id = :list AND u.subscriber_id = s.subscriber_id"
             " WHERE (s.fate = 'added' AND s.changed) OR s.fate = 'updated' OR s.lowered"
-            "  OR s.repeats ORDER BY s.subscriber_id"
+            "  OR s.repeats ORDER BY s.subscriber_id + 0"
         ),
         "changes": (
             f"UPDATE subscriber AS target SET fields = {dialect.LAID_OVER},"
