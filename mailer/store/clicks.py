@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, bindparam, insert, text
 from sqlmodel import col, select
 
 from mailer.message.click_rules import Seen
@@ -173,22 +173,63 @@ def add(connection: Connection, rows: Sequence[Row], log: Log = Log.clicks) -> N
         )
 
 
-def between(
-    connection: Connection, campaign_id: int, first: int, last: int, log: Log = Log.clicks
+def near(
+    connection: Connection,
+    campaign_id: int,
+    first: int,
+    last: int,
+    like: Sequence[Row],
+    log: Log = Log.clicks,
 ) -> list[Seen]:
-    """The clicks or loads of a campaign from one moment to another (ms)."""
+    """The clicks or loads from one moment to another (ms) that can be judged with some of these.
+
+    They came from one of the same networks, or out of one of the same mails. All others would be
+    thousands where many read at once, and are not asked for.
+    """
+    known = {
+        "network": sorted({row.network for row in like if row.network is not None}),
+        "subscriber_id": sorted({row.subscriber for row in like if row.subscriber is not None}),
+    }
+    alike = {column: values for column, values in known.items() if values}
+    if not alike:
+        return []
     number = "number" if log is Log.clicks else "0 AS number"
-    rows = connection.execute(
-        text(
-            f"SELECT id, {number}, at, subscriber_id, network, verdict FROM {log.value}"
-            " WHERE campaign_id = :c AND at BETWEEN :first AND :last"
-        ),
-        {"c": campaign_id, "first": first, "last": last},
-    )
+    same = " OR ".join(f"{column} IN :{column}" for column in alike)
+    query = text(
+        f"SELECT id, {number}, at, subscriber_id, network, verdict FROM {log.value}"
+        f" WHERE campaign_id = :c AND at BETWEEN :first AND :last AND ({same})"
+    ).bindparams(*(bindparam(column, expanding=True) for column in alike))
+    rows = connection.execute(query, {"c": campaign_id, "first": first, "last": last, **alike})
     return [
         Seen(r.id, r.number, r.at, r.subscriber_id, r.network and bytes(r.network), r.verdict)
         for r in rows
     ]
+
+
+def crowds(
+    connection: Connection,
+    campaign_id: int,
+    first: int,
+    last: int,
+    networks: Iterable[bytes | None],
+    log: Log = Log.clicks,
+) -> dict[tuple[int, bytes | None], int]:
+    """How many came from each of these networks in that time: link and network → count."""
+    number = "number, " if log is Log.clicks else ""
+    known = sorted({each for each in networks if each is not None})
+    among = " OR network IN :networks" if known else ""
+    query = text(
+        f"SELECT {number}network, count(*) AS many FROM {log.value} WHERE campaign_id = :c"
+        f" AND at BETWEEN :first AND :last AND (network IS NULL{among}) GROUP BY {number}network"
+    )
+    values: dict[str, object] = {"c": campaign_id, "first": first, "last": last}
+    if known:
+        query = query.bindparams(bindparam("networks", expanding=True))
+        values["networks"] = known
+    return {
+        (row.number if number else 0, row.network and bytes(row.network)): row.many
+        for row in connection.execute(query, values)
+    }
 
 
 def settle(connection: Connection, verdicts: Mapping[int, str], log: Log = Log.clicks) -> None:

@@ -38,8 +38,12 @@ class Followed:
     agent: str
 
     @property
+    def is_click(self) -> bool:
+        return isinstance(self.click, Click)
+
+    @property
     def log(self) -> Log:
-        return Log.clicks if isinstance(self.click, Click) else Log.loads
+        return Log.clicks if self.is_click else Log.loads
 
     @property
     def number(self) -> int:
@@ -103,7 +107,6 @@ def _keep(
     begun: Mapping[int, int | None],
     agreed: dict[int, bool],
 ) -> int:
-    alike = _Alike(connection, log, followed, rules)
     judge = rules.judge if log is Log.clicks else rules.judge_load
     rows = []
     for each in followed:
@@ -125,53 +128,48 @@ def _keep(
             network=None if unknown else networks.hashed(each.ip, campaign, each.at),
             verdict=verdict or "",
         )
-        if alike.room(row):
-            rows.append(row)
+        rows.append(row)
+    rows = _with_room(connection, log, rows, rules)
     clicks.add(connection, rows, log)
     _judge_together(connection, log, rows, rules)
     return len(rows)
 
 
-class _Alike:
-    """Counts the clicks on one link from one network that lie close together in time."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        log: Log,
-        followed: Sequence[Followed],
-        rules: ClickRules,
-    ) -> None:
-        self._connection = connection
-        self._log = log
-        self._first = min(each.at for each in followed) - rules.horizon_ms
-        self._last = max(each.at for each in followed)
-        self._known: dict[int, Counter[tuple[int, bytes | None]]] = {}
-
-    def room(self, row: Row) -> bool:
-        """Whether one more is to be kept; it is counted then."""
-        known = self._known.get(row.campaign)
-        if known is None:
-            near = clicks.between(
-                self._connection, row.campaign, self._first, self._last, self._log
-            )
-            known = Counter((each.number, each.network) for each in near)
-            self._known[row.campaign] = known
-        known[row.number, row.network] += 1
-        most = MOST_ALIKE if row.network is not None else MOST_ALIKE * _UNKNOWN
-        return known[row.number, row.network] <= most
+def _with_room(
+    connection: Connection, log: Log, rows: Sequence[Row], rules: ClickRules
+) -> list[Row]:
+    """Those of the rows for which there is room: of one link, from one network, at a time."""
+    kept: list[Row] = []
+    for campaign, group in _by_campaign(rows).items():
+        first = min(each.at for each in group) - rules.horizon_ms
+        last = max(each.at for each in group)
+        networks = {each.network for each in group}
+        known = Counter(clicks.crowds(connection, campaign, first, last, networks, log))
+        for each in group:
+            known[each.number, each.network] += 1
+            most = MOST_ALIKE if each.network is not None else MOST_ALIKE * _UNKNOWN
+            if known[each.number, each.network] <= most:
+                kept.append(each)
+    return kept
 
 
 def _judge_together(
     connection: Connection, log: Log, rows: Iterable[Row], rules: ClickRules
 ) -> None:
-    moments: dict[int, list[int]] = {}
-    for row in rows:
-        moments.setdefault(row.campaign, []).append(row.at)
-    for campaign, times in moments.items():
-        first, last = min(times) - rules.horizon_ms, max(times) + rules.horizon_ms
-        near = clicks.between(connection, campaign, first, last, log)
+    # What a provider's machine fetched tells nothing about others.
+    rows = [each for each in rows if each.verdict not in _NOT_A_READERS]
+    for campaign, group in _by_campaign(rows).items():
+        first = min(each.at for each in group) - rules.horizon_ms
+        last = max(each.at for each in group) + rules.horizon_ms
+        near = clicks.near(connection, campaign, first, last, group, log)
         found = rules.together(near)
         unsettled = {each.id for each in near if not each.verdict}
         settled = {number: v for number, v in found.items() if number in unsettled}
         clicks.settle(connection, settled, log)
+
+
+def _by_campaign(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.campaign, []).append(row)
+    return found

@@ -31,7 +31,7 @@ from mailer.usecases.count_clicks import (
 from mailer.web.headers import FILE_POLICY
 from mailer.wiring import Mailer
 
-MOST_WAITING = 20_000  # clicks; more of them are let go
+MOST_WAITING = 20_000  # clicks and image loads; more of them are let go
 _SLICE = 500  # in one transaction
 _EVERY = 1.0  # seconds between looks at what waits
 _AFTER_TROUBLE = 10.0  # seconds
@@ -63,8 +63,11 @@ class ClickLog:
         self._thread: threading.Thread | None = None
 
     def note(self, followed: Followed) -> None:
-        """Takes one click along, if there is room."""
-        if len(self._waiting) >= MOST_WAITING:
+        """Takes one along, if there is room. Of the room, image loads may take the half: machines
+        fetch pictures by the thousand, and what readers follow is worth more.
+        """
+        most = MOST_WAITING if followed.is_click else MOST_WAITING // 2
+        if len(self._waiting) >= most:
             self._lost += 1
             return
         self._waiting.append(followed)

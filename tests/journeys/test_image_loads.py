@@ -141,6 +141,20 @@ def test_people_are_counted_who_agreed_and_only_as_long_as_they_do(desk: Desk) -
     assert export_person("anna@example.org", **export).image_loads == []
 
 
+def test_who_joins_later_has_the_picture_by_their_own_yes(desk: Desk) -> None:
+    send(desk, "people")
+    for address in ("dora@example.org", "emil@example.org"):
+        desk.run("subscribers", "add", address, "--list", "coast")
+    desk.run("subscribers", "edit", "dora@example.org", "--tracking", "yes")
+    desk.run("campaigns", "send", "boats", "--yes", "--to-missing")
+    mails = {
+        mail.recipients[0]: message_from_bytes(mail.data, policy=policy.default)
+        for mail in desk.inbox.messages
+    }
+
+    assert [len(pictures(mails[f"{name}@example.org"])) for name in ("dora", "emil")] == [1, 0]
+
+
 def test_erasing_takes_image_loads_along(desk: Desk) -> None:
     (picture,) = pictures(send(desk, "people")["anna@example.org"])
     with desk.open_site() as client:

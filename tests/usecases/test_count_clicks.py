@@ -183,3 +183,31 @@ def test_of_a_providers_machines_no_network_is_kept_and_so_many_a_minute(db: Dat
         )
         assert [tuple(row) for row in networks][-1] == ("repeat", counting.MOST_ALIKE - 1)
         assert clicks.verdicts(connection, campaign, clicks.Log.loads)["proxy"] == 300
+
+
+def test_only_neighbours_of_its_network_or_mail_are_asked_for(db: Database) -> None:
+    """Others would be read anew for each click of a crowd, and change no verdict."""
+    campaign, anna = make(db, "people")
+    answer(db, anna, TrackingAnswer.yes)
+    strangers = [followed(campaign, 1, n / 10, ip=f"198.51.{n}.7") for n in range(20)]
+    count_clicks([*strangers, followed(campaign, 1, 3, ip="203.0.113.7")], db=db, **PORTS)
+    mine = [followed(campaign, 2, 4, anna), followed(campaign, 3, 5, anna, ip="203.0.113.9")]
+    count_clicks(mine, db=db, **PORTS)
+    first, last = AT - 60_000, AT + 60_000
+    with db.read() as connection:
+        every = {
+            (row.number, row.subscriber_id): bytes(row.network)
+            for row in connection.execute(
+                text("SELECT number, subscriber_id, network FROM link_click WHERE number > 1")
+            )
+        }
+        by_mail = clicks.Row(campaign, 9, AT, anna, None)
+        by_network = clicks.Row(campaign, 9, AT, None, every[3, anna])
+        seen = [
+            sorted(each.number for each in clicks.near(connection, campaign, first, last, like))
+            for like in ([], [by_mail], [by_network], [by_mail, by_network])
+        ]
+        crowds = clicks.crowds(connection, campaign, first, last, [every[3, anna], None])
+
+    assert seen == [[], [2, 3], [1, 3], [1, 2, 3]]
+    assert crowds == {(1, every[3, anna]): 1, (3, every[3, anna]): 1}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mailer.message.click_links import Click, sign_target
+from mailer.message.image_loads import Load
 from mailer.message.links import KeyRing, Purpose, Tokens
 from mailer.usecases.count_clicks import Followed
 from mailer.web import clicks
@@ -90,6 +91,56 @@ def test_a_campaign_that_is_not_here_is_not_counted(site: Site, story: Story) ->
     site.client.get(path(site, campaign=story.campaign.id))
     assert log_of(site).flush()
     assert builders.dump(site.db) != before
+
+
+def test_image_loads_leave_room_for_clicks(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clicks, "MOST_WAITING", 6)
+    taken: list[Followed] = []
+
+    def count(some: Sequence[Followed]) -> int:
+        taken.extend(some)
+        return len(some)
+
+    log = clicks.ClickLog(count, log_of(site)._log)
+    monkeypatch.setattr(log, "_run", lambda: None)
+    for _ in range(9):
+        log.note(Followed(Load(1), 0, "", ""))
+    for _ in range(9):
+        log.note(Followed(Click(1, 1, SHOP), 0, "", ""))
+    assert log.flush()
+
+    assert [each.is_click for each in taken] == [False] * 3 + [True] * 3
+
+
+def test_no_forged_address_brings_the_picture(site: Site, story: Story) -> None:
+    before = builders.dump(site.db)
+    genuine = site.token(Purpose.picture, story.campaign.id, 0)
+    ring = site.mailer.keys
+    attacks = [
+        genuine[:-1],
+        f"{genuine}A",
+        f"{genuine}.",
+        f"{genuine}.{'A' * 28}",
+        f"{genuine}.{Tokens(ring, 8, ring.key_id).mark(story.anna)}",
+        site.token(Purpose.picture, story.campaign.id, story.anna),
+        site.token(Purpose.unsubscribe, story.campaign.id, story.anna),
+        site.token(Purpose.click, story.campaign.id, 0),
+        "..%2Fi",
+        "A" * 3000,
+    ]
+    for attack in attacks:
+        answer = site.client.get(f"/load/{attack}")
+        assert answer.status_code == 404, attack
+    assert site.client.post(f"/load/{genuine}").status_code == 405
+    assert site.client.get(f"/u/{genuine}").status_code == 404
+    assert site.client.get(f"/p/{genuine}").status_code == 404
+    assert log_of(site).flush()
+    assert builders.dump(site.db) == before
+
+    head = site.client.head(f"/load/{genuine}")
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "42")
+    assert "page=/load/{token}" in site.log.getvalue()
+    assert genuine[:20] not in site.log.getvalue()
 
 
 def test_what_waits_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
