@@ -6,12 +6,14 @@ a server can do is not in it: unsubscribing, preferences, signing up.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from mailer.usecases.browse_archive import (
+    Edition,
     show_feed,
     show_front,
     show_index,
@@ -91,13 +93,25 @@ class _Writer:
     def _at(self, path: str) -> Written:
         return Written(self._base, path)
 
+    def _told(self, entries: Sequence[Edition]) -> list[Edition]:
+        """What feeds name, with pictures at the address of where they will be."""
+        return [
+            dataclasses.replace(
+                each,
+                picture=re.sub(rf"^https?://.*{_PICTURE}$", rf"{self._base}/i/\1", each.picture),
+            )
+            for each in entries
+        ]
+
     def _fronts(self) -> Iterator[File]:
         language = self._speaks()
         front, entries, identity = show_whole_feed(db=self._mailer.db)
         told = show_front(db=self._mailer.db, languages=self._languages)
         for path in ("", "archive"):
             yield _page(path, self._views.front(told, language, self._at(path), written=True))
-        feed = self._views.whole_feed(front, entries, language, identity, self._at("archive"))
+        feed = self._views.whole_feed(
+            front, self._told(entries), language, identity, self._at("archive")
+        )
         yield "archive/feed.xml", atom_feed(feed)
         yield "archive/feed.json", json_feed(feed)
 
@@ -116,7 +130,8 @@ class _Writer:
             yield _page(path, self._views.shelf(told, language, self._at(path), written=True))
         for spoken in ("", *view.languages):
             newest, identity = show_feed(slug, language=spoken, **ports)
-            feed = self._views.feed(newest, identity, self._at(home))
+            told = dataclasses.replace(newest, issues=self._told(newest.issues))
+            feed = self._views.feed(told, identity, self._at(home))
             yield feed_path(home, "xml", spoken), atom_feed(feed)
             yield feed_path(home, "json", spoken), json_feed(feed)
 

@@ -134,7 +134,8 @@ def _past(db: Database) -> tuple[str, str]:
         coast = connection.exec_driver_sql("SELECT id FROM list WHERE slug = 'coast'").scalar_one()
     now = datetime.now(UTC)
     for number in range(6):
-        page = builders.issue_page(f"Ferries of week {number}", about="What sails, and when.")
+        title = f"Ferries of week {number}"
+        page = builders.issue_page(title, about="What sails, and when.", body=f"<h1>{title}</h1>")
         sent = now - timedelta(20 * number + 1)
         builders.make_sent(db, coast, f"ferries-{number}", sent, pages={"en": page})
     boats = {
