@@ -193,7 +193,11 @@ def ask_again(
     name: Name,
     until: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="The day on which silence becomes a no."),
+        typer.Option(
+            metavar="YYYY-MM-DD",
+            formats=["%Y-%m-%d"],
+            help="The day on which silence becomes a no.",
+        ),
     ] = None,
     stop: Annotated[bool, typer.Option("--stop", help="Ask nobody any more.")] = False,
 ) -> None:

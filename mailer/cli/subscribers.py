@@ -344,6 +344,7 @@ def export_subscribers(
         "people": written,
         "suppressed": found.suppressed,
         "import_with": found.maps,
+        "declare_first": found.kinds,
     }
     if out is not None and not screen.result(report):
         screen.say(f"Wrote {out}: {headcount(written)}.")
@@ -351,6 +352,10 @@ def export_subscribers(
         left_out = counted(found.suppressed, "suppressed person is", "suppressed people are")
         screen.note(f"{left_out} left out.")
     if out is not None:
+        if found.kinds:
+            screen.note("In another workspace, first declare what the fields hold:")
+        for command in found.kinds:
+            screen.note(f"  {command}")
         words = " ".join(("--keep-columns", *found.maps))
         screen.note(f"To read it back: mailer import {out} --list NAME {words}")
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mailer.cli import screen
+from mailer.errors import InputError
 from mailer.model.shown import counted
 
 suppressions = typer.Typer(no_args_is_help=True, help="Addresses that are never mailed.")
@@ -123,6 +124,38 @@ def export_suppressions(
         }
     ):
         screen.say(f"Wrote {out}: {written:,} of {counted(found.count, 'suppression')}.")
+
+
+@suppressions.command("key")
+def move_key(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write this database's key. It is a secret."),
+    ] = None,
+    take: Annotated[
+        typer.FileText | None,
+        typer.Option("--take", metavar="FILE", help="Use the key of another database from now on."),
+    ] = None,
+) -> None:
+    """Give a new database the key of another one, so that it can take its hashes over."""
+    from mailer.usecases.share_suppression_key import share_suppression_key
+    from mailer.usecases.take_suppression_key import take_suppression_key
+    from mailer.wiring.files import write_text
+
+    if (out is None) == (take is None):
+        raise InputError("Either --out FILE or --take FILE is needed.")
+    with screen.opened() as mailer:
+        if take is not None:
+            fingerprint = take_suppression_key(take.read(1000), db=mailer.db)
+            done, then = "The hashes of this database are made with the key", "import FILE"
+        elif out is not None:
+            shared = share_suppression_key(db=mailer.db)
+            write_text(out, f"{shared.secret}\n")
+            fingerprint = shared.fingerprint
+            done, then = f"Wrote {out}, readable by you alone: the key", f"key --take {out}"
+    if not screen.result({"key": fingerprint, "file": str(out) if out else None}):
+        screen.say(f"{done} {fingerprint}.")
+        screen.say(f"Next{' there' if out else ''}: mailer suppressions {then}")
 
 
 def _where(list_name: str | None) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from mailer.contacts.rule import And, Clause, Kind, Moment, Not, Or, Rule, Source, Within
+from mailer.model.shown import shown_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,21 @@ def _shown(clause: Clause, answer: Any) -> str:
         shown = {"1": "yes", "true": "yes", "0": "no", "false": "no"}.get(
             str(answer).lower(), str(answer)
         )
+    elif subject.kind is Kind.many:
+        shown = _several(str(answer))
     else:
-        shown = str(answer)
+        shown = shown_value(answer)
     meant = [_day(value) for value in clause.values if isinstance(value, Moment | date)]
     if meant and not any(day in clause.text for day in meant):
         return f"{shown}; compared with {', '.join(meant)}"
     return shown
+
+
+def _several(answer: str) -> str:
+    try:
+        return shown_value(json.loads(answer))
+    except ValueError:  # a text from before the field was declared to hold several
+        return answer
 
 
 def _day(value: Moment | date) -> str:

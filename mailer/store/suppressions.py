@@ -38,7 +38,25 @@ class Hashed:
 
 def fingerprint(connection: Connection) -> str:
     """Which key this database's hashes are made with."""
-    return key_fingerprint(bytes.fromhex(one(connection, "SELECT suppression_key FROM instance")))
+    return key_fingerprint(bytes.fromhex(secret(connection)))
+
+
+def secret(connection: Connection) -> str:
+    """The key itself, hexadecimal: a secret."""
+    return str(one(connection, "SELECT suppression_key FROM instance"))
+
+
+def replace_secret(connection: Connection, key: str) -> bool:
+    """Takes another key, hexadecimal. False, and nothing done, once there is a hash of this one."""
+    done = connection.execute(
+        text(
+            "UPDATE instance SET suppression_key = :key WHERE NOT EXISTS"
+            " (SELECT 1 FROM subscriber) AND NOT EXISTS (SELECT 1 FROM suppression)"
+            " AND NOT EXISTS (SELECT 1 FROM list_suppression)"
+        ),
+        {"key": key},
+    )
+    return done.rowcount == 1
 
 
 def suppress_on_list(

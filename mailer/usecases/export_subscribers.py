@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from mailer.contacts.headings import ADDRESS, LANGUAGE, STATUS, meaning
 from mailer.contacts.rule_time import Calendar
 from mailer.contacts.spreadsheet import guarded, guarded_text, text_of
+from mailer.contacts.values import FieldType
 from mailer.model.words import SubscriptionStatus
 from mailer.store import people, segments
 from mailer.store.database import Database
@@ -31,6 +33,7 @@ class ExportedPeople:
     most: int  # rows, at most: fewer when a segment chooses among them
     suppressed: int
     maps: tuple[str, ...]
+    kinds: tuple[str, ...]  # the commands that declare its fields in another workspace
 
 
 def export_subscribers(
@@ -51,7 +54,8 @@ def export_subscribers(
     """
     with db.read() as connection:
         list_id = require_list(connection, list_name)
-        fields = tuple(people.field_kinds(connection))
+        types = people.field_types(connection)
+        fields = tuple(types)
         wanted = Wanted(list_id=list_id, status=status, suppressed=False)
         most = count(connection, wanted)
         kept_out = count(connection, Wanted(list_id=list_id, status=status, suppressed=True))
@@ -66,7 +70,14 @@ def export_subscribers(
         most=most,
         suppressed=kept_out,
         maps=tuple(f"--map {name}={name}" for name in fields if meaning(name) not in (None, name)),
+        kinds=tuple(_declared(name, kind) for name, kind in types.items() if kind != FieldType()),
     )
+
+
+def _declared(name: str, kind: FieldType) -> str:
+    """The command that declares a field, to be typed in a shell."""
+    words = [f"--choice {shlex.quote(choice)}" for choice in kind.choices]
+    return " ".join(("mailer fields add", name, *(words or [f"--kind {kind.kind}"])))
 
 
 def _rows(

@@ -129,7 +129,8 @@ def _refuse_foreign(connection: Connection, heading: HashHeading, file: str) -> 
                 f"These hashes were made with another key ({heading.fingerprint}; this database's"
                 f" is {ours}), so no address could ever match them.",
                 file=file,
-                hint="Import a file of addresses instead.",
+                hint="Give a new database that key first (`mailer suppressions key`), or import a"
+                " file of addresses.",
             )
         )
 

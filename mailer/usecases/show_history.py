@@ -90,7 +90,7 @@ def _consents(
         if each.confirmed_at is not None:
             mail = each.confirmation_id or ""
             yield Happening(
-                each.confirmed_at, "confirmed", "reader", each.list, None, None, each.detail, mail
+                each.confirmed_at, "confirmed", "reader", each.list, None, None, source, mail
             )
     for answer in evidence.tracking(connection, subscriber_id):
         actor, source = _by(answer.source, answer.detail)

@@ -135,6 +135,16 @@ def test_a_plan_says_of_one_person_whether_and_why(workspace: Path) -> None:
     assert 'in “ports”, decided by city = "Porto"' in said
 
 
+def test_several_values_are_shown_as_people_write_them(workspace: Path) -> None:
+    done(workspace, "fields", "add", "topics", "--kind", "list")
+    done(workspace, "subscribers", "edit", "anna@example.org", "--field", "topics=tea;ice")
+    done(workspace, "segments", "add", "tea", 'topics contains "tea"')
+
+    told = mailer(workspace, "segments", "explain", "anna@example.org").out
+
+    assert '✓ topics contains "tea"   (tea, ice)' in told
+
+
 def test_a_plan_says_where_somebody_is_suppressed(workspace: Path) -> None:
     done(workspace, "suppressions", "add", "anna@example.org", "--list", "contacts")
     done(workspace, "suppressions", "add", "carla@example.org", "--list", "press")

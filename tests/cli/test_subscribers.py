@@ -68,6 +68,21 @@ def test_one_person_from_tag_to_erasure(workspace: Path) -> None:
     assert done(workspace, "suppressions", "check", who)["reason"] == "erased"
 
 
+def test_an_export_names_the_kinds_that_another_workspace_needs(workspace: Path) -> None:
+    done(workspace, "fields", "add", "born", "--kind", "date")
+    done(workspace, "fields", "add", "colour", "--choice", "Deep red", "--choice", "Blue")
+    out = str(workspace / "people.csv")
+
+    told = mailer(workspace, "subscribers", "export", "--out", out).err
+    first = done(workspace, "subscribers", "export", "--out", out)["declare_first"]
+
+    assert first == [
+        "mailer fields add born --kind date",
+        "mailer fields add colour --choice 'Deep red' --choice Blue",
+    ]
+    assert all(f"  {command}\n" in told for command in first)
+
+
 def test_export_by_the_files_ending(workspace: Path) -> None:
     book = done(workspace, "subscribers", "export", "--out", str(workspace / "p.xlsx"))
     table = mailer(workspace, "subscribers", "export", "--list", "news", "--format", "csv")

@@ -8,6 +8,7 @@ import pytest
 
 from mailer.errors import InputError, NotFoundError
 from mailer.model.words import TrackingAnswer
+from mailer.store import evidence, people
 from mailer.store.database import Database
 from mailer.usecases.add_list import add_list
 from mailer.usecases.add_subscriber import add_subscriber
@@ -141,6 +142,26 @@ def test_history_is_in_order_and_says_who(db: Database, clock: FakeClock) -> Non
     ]
     times = [each.at for each in story.happenings]
     assert times == sorted(times)
+
+
+def test_history_says_who_agreed_and_who_confirmed(db: Database, clock: FakeClock) -> None:
+    clock.advance(timedelta(hours=1))
+    with db.write() as connection:
+        person = people.require_subscriber(connection, "anna@x.org").id
+        for source, detail in (("operator", "olga"), ("form", "sign-up page")):
+            consent = evidence.record_consent(
+                connection, person, 1, source=source, detail=detail, at=clock.now()
+            )
+            evidence.confirm_consent(connection, consent, at=clock.now(), message_id="m@x.org")
+
+    told = show_history("anna@x.org", db=db).happenings[2:]
+
+    assert [(each.kind, each.actor, each.source, each.detail) for each in told] == [
+        ("consent", "operator olga", "", ""),
+        ("confirmed", "reader", "", "m@x.org"),
+        ("consent", "reader", "sign-up page", ""),
+        ("confirmed", "reader", "sign-up page", "m@x.org"),
+    ]
 
 
 def test_consents_name_words_and_withdrawal(db: Database, clock: FakeClock) -> None:
