@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 imports = typer.Typer(no_args_is_help=True, help="What was imported: show it, take it back.")
 
 SHOWN = 5  # people of each outcome that a dry run shows
+COLUMNS = 20  # that are left out, by name
 FLAGS = {
     "typo": "perhaps misspelt",
     "role": "addresses of a role, not a person",
@@ -172,8 +173,10 @@ def _print_import(report: ImportReport) -> None:
     screen.table([*counts, ("rows", report.rows)])
     if report.fields:
         screen.say(f"  fields kept: {', '.join(report.fields)}")
-    for column in report.ignored:
+    for column in report.ignored[:COLUMNS]:
         screen.say(f"  column “{column.column}” is left out; {column.option} keeps it")
+    if (beyond := len(report.ignored) - COLUMNS) > 0:
+        screen.say(f"  … and {counted(beyond, 'more column')}; --json lists them")
     for warning in report.warnings:
         screen.note(f"Warning: {warning}")
     for reject in report.rejects[:5]:
@@ -215,6 +218,10 @@ def _print_shown(each: ShownImport) -> None:
     screen.table([*counts, ("rows", each.rows)])
     if each.rejects_file:
         screen.say(f"  rejected rows: {each.rejects_file}")
+    if each.state == "loading":
+        screen.say(
+            "  It is under way, or broke off: the same import, run again, completes it then."
+        )
     if each.state == "stopped":
         screen.say("  It was stopped half-way: the same import, run again, completes it.")
     if each.state == "undone" and each.undoable:

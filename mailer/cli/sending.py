@@ -187,8 +187,8 @@ def _ports(mailer: Mailer) -> dict[str, Any]:
     done = mailer.carry_out_departures()
     if done.aside:
         screen.complain(
-            f"Of {done.aside:,} files of kept unsubscribes something can't be carried out: see what"
-            " ends in .aside in data/letterbox."
+            f"Of {counted(done.aside, 'file')} of kept unsubscribes something can't be carried out:"
+            " see what ends in .aside in data/letterbox."
         )
     return {
         "db": mailer.db,

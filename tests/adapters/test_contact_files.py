@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 from mailer.adapters.contact_files import open_contacts
 from mailer.adapters.text_survey import survey
 from mailer.adapters.workbooks import cell_text
+from mailer.contacts.table import Row
 from mailer.errors import InputError, StoppedError
 from tests.adapters.workbook_maker import DATE, ods, xlsx
+
+WORKBOOKS = Path(__file__).parents[1] / "samples" / "workbooks"
 
 CONTENT = "email,Ville\na@x.org,Genève\nb@x.org,Zoë\n"
 
@@ -242,6 +245,22 @@ def test_reads_open_document(tmp_path: Path) -> None:
     path = written(tmp_path, ods("Leute", EXPECTED), "people.ods")
 
     assert cells(path) == EXPECTED
+
+
+@pytest.mark.parametrize("suffix", ["xls", "xlsx", "ods"])
+def test_reads_what_other_programs_write(suffix: str) -> None:
+    """The same sheet, written by xlwt, openpyxl and odfpy, with a merged title above it."""
+    with open_contacts(WORKBOOKS / f"people.{suffix}") as table:
+        rows = list(table.rows)
+
+    assert table.columns == ("E-mail", "First name", "Ville", "born", "points", "member", "Zip")
+    assert rows == [
+        Row(3, ["eva@example.org", "Eva", "Genève", "1990-12-24", "12.5", "TRUE", "007"]),
+        Row(4, ["mailto:finn@example.org", "Finn", "Oslo", "1991-02-03", "3", "FALSE", "0150"]),
+        Row(5, ["Gina <gina@example.org>", "Gi\u00a0na", *[""] * 5]),
+        Row(6, ["nobody", "", "", "", "many", "", ""]),
+    ]
+    assert "“Box office 2026” was skipped" in table.warnings[0]
 
 
 def test_refuses_what_is_no_workbook(tmp_path: Path) -> None:

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from mailer.adapters.officer import login_name
+from mailer.wiring import open_mailer
 from tests.command_line import done, mailer, make_workspace
+
+NEW = "--create-list"
 
 
 @pytest.fixture
@@ -110,6 +114,26 @@ def test_a_row_with_two_faults_names_both_wherever_it_is_told(workspace: Path) -
     assert json.loads(lines[0])["why"].startswith(both)
     assert f"line 2: {both}" in said.out
     assert both in reject.read_text("utf-8")
+
+
+def test_a_few_of_a_thousand_columns_are_named(workspace: Path) -> None:
+    names = ",".join(f"c{n}" for n in range(1021))
+    file = write(workspace, "wide.csv", f"email,{names}\na@x.org,1\n")
+
+    said = mailer(workspace, "import", file, "--list", "n", "--create-list").out
+    listed = done(workspace, "import", file, "--list", "n")["ignored"]
+
+    assert said.count("is left out") == 20
+    assert "  … and 1,001 more columns; --json lists them\n" in said
+    assert len(listed) == 1021
+
+
+def test_an_import_that_broke_off_says_how_to_go_on(workspace: Path) -> None:
+    done(workspace, "import", write(workspace, "p.csv", "email\na@x.org\n"), "--list", "n", NEW)
+    with open_mailer(workspace) as opened, opened.db.write() as connection:
+        connection.execute(text("UPDATE batch SET state = 'loading'"))
+
+    assert "broke off: the same import, run again" in mailer(workspace, "imports", "show").out
 
 
 def test_values_are_shown_as_people_write_them(workspace: Path) -> None:
