@@ -163,7 +163,20 @@ def test_a_head_without_end_is_refused(address: str, request_bytes: bytes) -> No
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 def test_paths_do_not_climb_out(address: str) -> None:
     """A client would tidy these up, so they are sent as they are."""
-    for path in ("/i/../../../../etc/passwd", "/static/../site.py", "/i/%2e%2e%2f%2e%2e%2fx"):
+    for path in (
+        "/i/../../../../etc/passwd",
+        "/i/%2e%2e%2f%2e%2e%2fx",
+        "/static/../site.py",
+        "/static/..%2f..%2fsettings%2f__init__.py",
+        "/static/sign-up-..%2f..%2fx.js",
+        "/archive/../../etc/passwd",
+        "/archive/%2e%2e/%2e%2e/etc/passwd",
+        "/w/..%2f..%2f.env",
+        "/../.env",
+        "/%2e%2e/data/mailer.db",
+        "//etc/passwd",
+        "/i/\\..\\..\\x.png",
+    ):
         answer = _speak(
             address, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
         )

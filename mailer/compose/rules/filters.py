@@ -118,6 +118,9 @@ def active_content(view: View) -> Iterator[Found]:
             continue
         if element.tag in _ACTIVE or (element.tag == "link" and element.get("rel") == "stylesheet"):
             yield Found(f"The layout writes `<{element.tag}>`.", hint="Take it out.")
+        if element.tag == "meta" and element.get("http-equiv", "").strip().lower() == "refresh":
+            # No content policy holds it back: readers of the web version would be led away.
+            yield Found('The layout writes `<meta http-equiv="refresh">`.', hint="Take it out.")
         handlers = [str(name) for name in element.keys() if str(name).startswith("on")]  # noqa: SIM118  # an element is no mapping
         if handlers:
             yield Found(f"The layout writes `{handlers[0]}=` on `<{element.tag}>`.")
