@@ -45,7 +45,7 @@ from mailer.usecases.unsubscribe_subscriber import unsubscribe_subscriber
 from tests import postgres
 from tests.builders import dump, make_list
 from tests.fakes import FakeClock
-from tests.usecases.test_import_contacts import counts, import_text
+from tests.usecases.test_import_contacts import counts, import_text, interrupted, many
 
 COLUMNS = "email,language,status,first_name,points,born,colour,topics"
 PEOPLE = ["a@x.org", "b@x.org", "C@x.org", "é@x.org"]
@@ -349,3 +349,47 @@ def test_on_postgresql(postgresql: postgres.Server, tmp_path: Path) -> None:
         return Database(database_url(url, Path()))
 
     run(lambda: Twins(opened(), opened(), tmp_path), 6, 12)
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_every_row_counts_once_over_many_slices(
+    db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    for name in ("FIRST_SLICE", "SMALLEST", "LARGEST"):
+        monkeypatch.setattr(arrivals, name, size)
+    table = "email,first_name\n" + "".join(
+        f"p{n // 2 if n % 5 == 0 else n}@x.org,Ann\n" for n in range(20)
+    )
+    first = import_text(db, clock, table)
+    with db.write() as connection:
+        connection.execute(text("DELETE FROM subscription WHERE subscriber_id = 3"))
+        connection.execute(text("UPDATE subscriber SET fields = '{}' WHERE id = 7"))
+
+    rehearsed = import_text(db, clock, table, dry_run=True)
+    again = import_text(db, clock, table)
+
+    people = first.added
+    assert counts(first) == (people, 0, 0, 0, 0, 20 - people)
+    assert people < 20
+    assert counts(again) == counts(rehearsed) == (1, 1, people - 2, 0, 0, 20 - people)
+    assert [(shown.added, shown.unchanged) for shown in show_imports(db=db)] == [
+        (people, 0),
+        (1, people - 2),
+    ]
+
+
+def test_one_that_was_killed_counts_everybody_once(
+    db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FIRST_SLICE", "SMALLEST", "LARGEST"):
+        monkeypatch.setattr(arrivals, name, 10)
+    import_text(db, clock, many(50))
+    before = dump(db)
+    interrupted(db, clock, many(50), after=20)
+
+    report = import_text(db, clock, many(50), digest="same")
+
+    assert (report.batch, counts(report)) == (2, (0, 0, 50, 0, 0, 0))
+    assert {name: rows for name, rows in dump(db).items() if name != "batch"} == {
+        name: rows for name, rows in before.items() if name != "batch"
+    }
