@@ -81,6 +81,17 @@ class Link:
     key_id: int
     expires: datetime | None = None
 
+    def is_of(self, expires: datetime) -> bool:
+        """Whether it was made for the row that ends then: its numbers alone are given out again
+        once a database was restored from an older backup.
+        """
+        return self.expires == _EPOCH + _hours(expires) * timedelta(hours=1)
+
+
+def _hours(expires: datetime) -> int:
+    """Since 1970, rounded up."""
+    return -((_EPOCH - expires) // timedelta(hours=1))
+
 
 def parse_secret(text: str) -> bytes:
     """Reads a secret of at least 32 random bytes, in hexadecimal or base64. Raises SecretError."""
@@ -369,7 +380,7 @@ def _signed(
     frame = bytes((VERSION << 4 | purpose.value, number))
     frame += campaign.to_bytes(4, "big") + subscriber.to_bytes(5, "big")
     if expires is not None:
-        frame += (-((_EPOCH - expires) // timedelta(hours=1))).to_bytes(3, "big")
+        frame += _hours(expires).to_bytes(3, "big")
     return frame + mac(frame)[:tag]
 
 

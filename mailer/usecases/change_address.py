@@ -217,7 +217,7 @@ def _found(connection: Connection, link: Link, clock: Clock) -> tuple[Row[Any], 
     """The change, whose number stands where other links have the campaign, and its person."""
     change = address_changes.find(connection, link.campaign, link.subscriber, clock.now())
     person = people.subscriber(connection, link.subscriber)
-    if change is None or person is None:
+    if change is None or person is None or not link.is_of(change.expires_at):
         raise NotFoundError("There is no such page.")
     return change, person
 

@@ -55,7 +55,7 @@ def show_confirmation(token: str, *, keys: KeyRing, db: Database, clock: Clock) 
     link = _genuine(token, keys)
     expired = read(keys, token, Purpose.confirm, now=clock.now()) is None
     with db.read() as connection:
-        found = sign_ups.asked(connection, link.campaign, link.subscriber)
+        found = _asked(connection, link)
     if found is None:
         return ConfirmationView(Confirmation.expired if expired else Confirmation.erased)
     stand = _stand(found, expired=expired)
@@ -92,7 +92,7 @@ def confirm_sign_up(
         raise NotFoundError("There is no such page.")
 
     def work(connection: Connection) -> bool:
-        found = sign_ups.asked(connection, link.campaign, link.subscriber)
+        found = _asked(connection, link)
         if found is None or _stand(found) is not Confirmation.open:
             return False
         joined = sign_ups.confirm(connection, found, at)
@@ -111,6 +111,12 @@ def confirm_sign_up(
         return joined
 
     return db.writer.submit(work)
+
+
+def _asked(connection: Connection, link: Link) -> Row[Any] | None:
+    """What the link asks; None when the person is gone, or its number is another ask's by now."""
+    found = sign_ups.asked(connection, link.campaign, link.subscriber)
+    return found if found is not None and link.is_of(found.expires_at) else None
 
 
 def _genuine(token: str, keys: KeyRing) -> Link:

@@ -400,3 +400,26 @@ def test_a_mail_that_waits_is_not_sent_to_who_left_meanwhile(
 
 def test_a_page_of_a_list_that_no_database_can_name_is_not_there(harbour: Site) -> None:
     assert harbour.client.get("/s/%00").status_code == 404
+
+
+def test_a_link_does_not_say_yes_for_who_got_its_numbers_after_a_restore(
+    harbour: Site, inbox: Inbox, clock: FakeClock
+) -> None:
+    path = asked(harbour, inbox, clock)
+    with harbour.db.read() as connection:
+        person = one(connection, "SELECT id FROM subscriber WHERE address = :a", a=NEW)
+    with harbour.db.write() as connection:  # what a restored backup does to those who came later
+        for table in ("sign_up", "subscription", "subscriber"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    clock.advance(timedelta(hours=2))
+    other = "erik@example.net"
+    sign_up(harbour, other, clock)
+    with harbour.db.write() as connection:
+        for table, column in (("sign_up", "subscriber_id"), ("subscription", "subscriber_id")):
+            connection.execute(text(f"UPDATE {table} SET {column} = :p"), {"p": person})
+        connection.execute(text("UPDATE subscriber SET id = :p"), {"p": person})
+        connection.execute(text("UPDATE sign_up SET id = 1"))
+
+    assert "Do you want" not in harbour.client.get(path).text
+    harbour.client.post(path, data={"action": "yes"})
+    assert stands(harbour, other) == "pending"
