@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from shlex import quote
 
 from sqlalchemy import Connection
 
@@ -139,7 +140,9 @@ def _hashes(lists: Mapping[str, int], chosen: int | None) -> Callable[[Row], Has
     def read(row: Row) -> Hashed:
         found = read_row(row.cells)
         if found.list is not None and found.list not in lists:
-            raise HashRowError(f"There is no list “{found.list}”.")
+            raise HashRowError(
+                f"There is no list “{found.list}”: `mailer lists add {quote(found.list)}` makes it."
+            )
         list_id = chosen if found.list is None else lists[found.list]
         return Hashed(found.hash, list_id, found.reason, found.since)
 

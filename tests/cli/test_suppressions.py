@@ -15,12 +15,13 @@ def test_a_new_database_takes_key_and_hashes_over(tmp_path: Path) -> None:
     done(old, "suppressions", "add", "anna@x.org")
     done(old, "suppressions", "add", "ben@x.org", "--list", "news")
     done(old, "suppressions", "export", "--out", hashes)
-    done(new, "lists", "add", "news")
 
     foreign = mailer(new, "suppressions", "import", hashes)
     written = mailer(old, "suppressions", "key", "--out", str(key))
     taken = mailer(new, "suppressions", "key", "--take", str(key))
     again = done(new, "suppressions", "key", "--take", str(key))
+    early = done(new, "suppressions", "import", hashes)
+    done(new, "lists", "add", "news")
     imported = done(new, "suppressions", "import", hashes)
 
     assert (foreign.status, "mailer suppressions key" in foreign.err) == (3, True)
@@ -30,7 +31,10 @@ def test_a_new_database_takes_key_and_hashes_over(tmp_path: Path) -> None:
     assert secret not in written.out + taken.out + str(again)
     assert again["key"] in written.out
     assert again["key"] in taken.out
-    assert (imported["added"], imported["rejected"]) == (2, 0)
+    assert [each["reason"] for each in early["rejects"]] == [
+        "There is no list “news”: `mailer lists add news` makes it."
+    ]
+    assert [imported[word] for word in ("added", "there", "rejected")] == [1, 1, 0]
     people = tmp_path / "people.csv"
     people.write_text("email\nAnna@x.org\nben@x.org\ncarl@x.org\n", "utf-8")
     report = done(new, "import", str(people), "--list", "news")
