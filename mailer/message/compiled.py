@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from mailer.errors import Fault, InputError
 from mailer.message import merge, quoted
@@ -64,6 +64,15 @@ class MergedParts:
     text: str
 
 
+class Merged(NamedTuple):
+    """One person's message. ``plain``: it is ASCII, every line ends in CRLF and none begins with
+    a dot, as its pieces tell; else that is not known.
+    """
+
+    message: bytes
+    plain: bool
+
+
 @dataclass(frozen=True)
 class CompiledMessage:
     """A variant, frozen: constants that are encoded already, and the holes between them."""
@@ -99,19 +108,25 @@ class CompiledMessage:
         Raises MergeError for a value that can't be printed and HeaderError for an address or link
         that can't stand in a header; ``check_values`` finds the former before anything is sent.
         """
+        return self.merged(values, person).message
+
+    def merged(self, values: Mapping[str, Value], person: PersonHeaders) -> Merged:
+        """The same, with what its pieces tell about the whole. Raises what ``merge`` does."""
         names = self._names(values, person)
         subject = self.head.subject
         if not subject:
             subject = subject_line(self.mark, self._subject.render(names))
-        pieces = [self.head.block(person, subject).encode()]
+        block = self.head.block(person, subject)
+        plain = block.isascii()
+        pieces = [block.encode()]
         for program, encoding in self._runs:
-            text = program.render(names)
             if encoding == BASE64:
-                pieces.append(quoted.base64_lines(text.replace("\n", "\r\n").encode()))
-            else:
-                pieces.append(text.encode("ascii"))
+                text = program.render(names).replace("\n", "\r\n")
+                pieces.append(quoted.base64_lines(text.encode()))
+            elif not program.encode(names, pieces):
+                plain = False
         pieces.append(self._tail)
-        return b"".join(pieces)
+        return Merged(b"".join(pieces), plain)
 
     def parts(self, values: Mapping[str, Value], person: PersonHeaders = STAND_IN) -> MergedParts:
         """Returns what one person sees, decoded from the bytes that ``merge`` returns."""

@@ -14,11 +14,12 @@ class Text:
 
     __slots__ = ("ascii", "clean", "size", "stuffed")
 
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: bytes, *, plain: bool = False) -> None:
+        """``plain``: it is known to be clean, to be ASCII, and no line of it begins with a dot."""
         self.size = len(message)  # octets, before dot-stuffing
-        self.ascii = message.isascii()
-        self.clean = clean(message)
-        self.stuffed = stuff(message)
+        self.ascii = plain or message.isascii()
+        self.clean = plain or clean(message)
+        self.stuffed = message + b".\r\n" if plain else stuff(message)
 
 
 def clean(text: bytes) -> bool:

@@ -29,6 +29,7 @@ class Letter(NamedTuple):
     sender: str  # MAIL FROM
     smtputf8: bool
     name: str  # in reports (ENVID)
+    plain: bool = False  # as ``compiled.Merged`` has it
 
 
 class Maker(Protocol):
@@ -49,11 +50,12 @@ class Rendered(NamedTuple):
 def rendered(letters: Maker, row: Claimed) -> Rendered:
     """Makes one letter. A fault in one person's values is a result, not an error."""
     try:
-        message, sender, smtputf8, name = letters.make(row)
+        message, sender, smtputf8, name, plain = letters.make(row)
     except (MergeError, HeaderError) as error:
         return Rendered(None, b"", error)
     again = partial(bytes, message)  # no copy
-    outgoing = Outgoing(row.position, sender, row.address, again, smtputf8, name, Text(message))
+    text = Text(message, plain=plain)
+    outgoing = Outgoing(row.position, sender, row.address, again, smtputf8, name, text)
     return Rendered(outgoing, fingerprint(message))
 
 

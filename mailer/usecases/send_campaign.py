@@ -329,7 +329,7 @@ class Letters:
         if self._measured and values.pop(CONSENTED, False):
             compiled = self._measured[row.variant_id]
             values |= marked(self._tokens.mark(person))
-        message = compiled.merge(
+        message, plain = compiled.merged(
             values,
             PersonHeaders(
                 to=row.address,
@@ -343,11 +343,12 @@ class Letters:
         )
         if self._signers:
             message = self._signers[row.variant_id].sign(message, row.first_at // 1000)
+            plain = False  # not known of what the signer put before it
         sender, room, domain = self._return_path
         if room:
             name = self._tokens.verp(person)
             sender += name + domain
-        return Letter(message, sender, not row.address.isascii(), name)
+        return Letter(message, sender, not row.address.isascii(), name, plain)
 
     def _reconfirm_url(self, person: int) -> str:
         """Only where the letter has it: a tag takes time, and most letters do not ask again."""
