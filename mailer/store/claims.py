@@ -10,15 +10,16 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any
 
 from mailer.errors import StoppedError
 from mailer.model.words import CampaignState, Cause, Counts, DeliveryState, SubscriptionStatus
 from mailer.store.dialect import gathered, hexadecimal, json_rows, run
 from mailer.store.lanes import Day, Lane, count_today, held_back, lanes_of, left_today
 from mailer.store.ledger import Moved, Settled, counts_after, require, settle
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _S = DeliveryState
 

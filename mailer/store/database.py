@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ from sqlalchemy.pool import QueuePool
 from mailer.contacts.rule import fold
 from mailer.contacts.rule_values import PLAIN_NUMBER
 from mailer.errors import SettingsError, StoppedError
+from mailer.store.sqlite_file import BUSY_TIMEOUT_MS, SqliteFile
+from mailer.store.sqlite_file import configure as configure_sqlite
 from mailer.store.trouble import translated
 from mailer.store.turn import Turn
 from mailer.store.writer import Writer
 
-BUSY_TIMEOUT_MS = 10_000
 _PLAIN_NUMBER = re.compile(PLAIN_NUMBER).fullmatch
 OLDEST_SQLITE = (3, 35, 0)  # RETURNING; UPDATE … FROM came with 3.33
 
@@ -43,7 +44,7 @@ class Database:
         self.officer = officer
         self.dialect = url.get_backend_name()
         self.engine = _engine(url)
-        self._file: tuple[int, int] | None = None  # which file the name stood for
+        self._file = SqliteFile(url.database or "") if self.on_sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -62,27 +63,19 @@ class Database:
                 yield connection
 
     def _require_file(self) -> None:
-        """Raises StoppedError when a SQLite file was taken away under an open database.
-
-        Connections would go on writing into a file that has no name any more, and all of it would
-        be gone with the last of them. One that was put in its place is opened anew.
-        """
-        if not self.on_sqlite:
+        """Raises StoppedError when a SQLite file was taken away. Another one is opened anew."""
+        if self._file is None:
             return
         try:
-            found = Path(self.url.database or "").stat()
-        except FileNotFoundError:
-            if self._file is None:
-                return  # there was none yet
+            if self._file.replaced():
+                self.engine.dispose()
+        except StoppedError:
             self.engine.dispose()
-            raise StoppedError(
-                f"The database {self.shown} was moved or removed.",
-                hint="Put it back, or restore a backup.",
-            ) from None
-        now = (found.st_dev, found.st_ino)
-        if self._file not in (None, now):
-            self.engine.dispose()
-        self._file = now
+            raise
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Turns the driver's errors into sentences, as in a transaction."""
+        return translated(self.shown)
 
     @cached_property
     def writer(self) -> Writer:
@@ -194,14 +187,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun by us, below
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA synchronous = FULL")  # durable means: after a power cut too
-        cursor.execute("PRAGMA temp_store = MEMORY")
-        cursor.execute("PRAGMA cache_size = -65536")
-        cursor.close()
+        configure_sqlite(connection)
         connection.create_function("mailer_fold", 1, _fold, deterministic=True)
         connection.create_function("mailer_number", 2, _number, deterministic=True)
 

@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
+if TYPE_CHECKING:  # the ledger's process does without: it takes memory and time
+    from sqlalchemy import Connection
 
 
 def json_rows(dialect: str, parameter: str, columns: Sequence[tuple[str, str]]) -> str:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailer.store.dialect import for_update, run
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 class Lane(NamedTuple):

@@ -10,8 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from mailer.errors import StoppedError
 from mailer.model.shown import counted
@@ -23,6 +22,9 @@ from mailer.model.words import (
     DeliveryState,
 )
 from mailer.store.dialect import json_rows, run
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _S = DeliveryState
 _REPLY_KEPT = 300  # characters of a server's sentence

@@ -6,7 +6,7 @@
        ▲                                                                                  │
        └────────────── exchange: one group commit settles and claims ◀────────────────────┘
 
-Runs on the event loop's thread; only the ledger's exchange runs elsewhere, on the writer's thread.
+Runs on the event loop's thread; only the ledger's exchange runs elsewhere: ``store.apart``.
 Pace, the freshness of a claim and the last word of a stop all come before the envelope.
 """
 
@@ -18,8 +18,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
-
-from sqlalchemy import Connection
 
 from mailer.errors import StoppedError
 from mailer.message.replies import ACCEPTED, classify
@@ -37,7 +35,8 @@ from mailer.ports import Clock, Outgoing
 from mailer.smtp.breaker import Breaker
 from mailer.smtp.flow import Flow, Stretch
 from mailer.smtp.pace import STALE_SECONDS, Pace
-from mailer.store.claims import Claimed, Exchange, Ledger
+from mailer.store.apart import Exchanges
+from mailer.store.claims import Claimed, Exchange
 from mailer.store.lanes import Day, Lane, suspend
 from mailer.store.ledger import Settled
 from mailer.store.recorder import Recorder
@@ -63,7 +62,8 @@ class _Flight:
 class Dispatch:
     """Fulfils ``ports.Source`` and ``ports.Observer`` for one run of one campaign."""
 
-    ledger: Ledger
+    campaign_id: int
+    exchanges: Exchanges
     writer: Writer
     recorder: Recorder
     pace: Pace
@@ -310,7 +310,7 @@ class Dispatch:
         self.suspensions.append(
             f"{self._flow.name(lane)} wants to be left alone for {seconds // 60} min: {reply}"
         )
-        campaign_id, number = self.ledger.campaign_id, self.lanes[lane].lane
+        campaign_id, number = self.campaign_id, self.lanes[lane].lane
         written = self.writer.submit(
             lambda connection: suspend(connection, campaign_id, number, until, str(reply))
         )
@@ -390,10 +390,7 @@ class Dispatch:
         cap = self.pace.timetable.cap(moment)
         day = None if cap is None else Day(self.pace.timetable.day(moment).isoformat(), cap)
 
-        def work(connection: Connection) -> Exchange:
-            return self.ledger.exchange(connection, settled, want, now, limits=limits, day=day)
-
-        return self.writer.submit(work)
+        return self.exchanges.submit(settled, want, now, limits=limits, day=day)
 
     def _outside_hours(self) -> bool:
         moment = self.clock.now()

@@ -27,6 +27,7 @@ from mailer.model.words import CampaignState, Counts, DeliveryState, OnUnknown, 
 from mailer.ports import Clock, Transport
 from mailer.smtp.pace import Pace
 from mailer.store import campaigns, runs
+from mailer.store.apart import Exchanges
 from mailer.store.claims import Claimed, Ledger
 from mailer.store.clicks import CONSENTED
 from mailer.store.database import Database
@@ -127,14 +128,19 @@ async def send_campaign(
         only_from=only_from,
     )
     settled = False
+    exchanges: Exchanges | None = None
     try:
         _decide_unknown(db, campaign, clock)
         with db.read() as connection:  # as the run's beginning has left them
             lanes = lanes_of(connection, campaign.id)
+            left = runs.left_to_try(connection, campaign.id)
+        ledger = Ledger(
+            campaign.id, campaign.list_id, begun.run_id, db.dialect, expires_after * 1000
+        )
+        exchanges = Exchanges(ledger, db, left=left)
         dispatch = Dispatch(
-            ledger=Ledger(
-                campaign.id, campaign.list_id, begun.run_id, db.dialect, expires_after * 1000
-            ),
+            campaign_id=campaign.id,
+            exchanges=exchanges,
             writer=db.writer,
             recorder=begun.recorder,
             pace=pace,
@@ -152,6 +158,8 @@ async def send_campaign(
     finally:
         if ahead is not None:
             ahead.close()
+        if exchanges is not None:
+            exchanges.close()
         begun.recorder.close(remove=settled)
     _decide_unknown(db, campaign, clock)
     seconds = dispatch.wire_seconds

@@ -9,8 +9,11 @@ Planning is done by an earlier process, so that its memory is not counted::
 from __future__ import annotations
 
 import json
+import os
+import re
 import resource
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,7 +85,9 @@ def send(folder: Path, port: int, *, threads: int, profiled: bool) -> dict[str, 
         signed = json.loads(found.frozen).get("dkim") is not None
         if profiled:
             profile.start()
-        before = resource.getrusage(resource.RUSAGE_SELF)
+        peaks = _Peaks()
+        peaks.start()
+        before = _used()
         begun = time.perf_counter()
         report = sending.send(
             db,
@@ -94,19 +99,59 @@ def send(folder: Path, port: int, *, threads: int, profiled: bool) -> dict[str, 
             signing=keys(folder) if signed else None,
         )
         seconds = time.perf_counter() - begun
-        after = resource.getrusage(resource.RUSAGE_SELF)
     people = report.counts.audience
     if report.counts.accepted != people:
         raise SystemExit(f"not everybody was accepted: {report.counts} {report.because}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
     return {
         "seconds": seconds,
         "wire_seconds": report.seconds,
-        "cpu": cpu,
-        "memory": after.ru_maxrss * unit,
+        "cpu": _used() - before,
+        "memory": peaks.stop(),
         "stages": profile.spent,
     }
+
+
+def _used() -> float:
+    """Seconds of CPU, of this process and of those that it started and that have ended."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in both)
+
+
+class _Peaks(threading.Thread):
+    """Watches the peak of memory of this process and of what it starts, in bytes.
+
+    A child's ``ru_maxrss`` would not do: it begins with what its parent had when it was made.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._peaks: dict[str, int] = {}
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(0.2):
+            self._look()
+
+    def stop(self) -> int:
+        self._over.set()
+        self.join()
+        self._look()
+        return sum(self._peaks.values())
+
+    def _look(self) -> None:
+        me = str(os.getpid())
+        tasks = Path("/proc/self/task").glob("*/children")
+        for process in [me, *" ".join(_text(each) for each in tasks).split()]:
+            found = re.search(r"VmHWM:\s+(\d+) kB", _text(Path("/proc", process, "status")))
+            if found:
+                self._peaks[process] = int(found[1]) * 1024
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # it has ended meanwhile
+        return ""
 
 
 if __name__ == "__main__":

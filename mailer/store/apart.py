@@ -1,0 +1,236 @@
+"""The ledger's exchanges in a process of their own, beside the one that feeds the wire.
+
+Both want the interpreter all the time: in one process they wait for each other at every call of
+SQLite and of a socket, which costs a quarter of all time. The process holds nothing. It is told
+each exchange, answers after its commit, and ends when the pipe does. When it dies, the rows on
+their way are settled by the flight recorder at the next send, as when the sender itself dies.
+
+SQLite alone has this: a database server works beside us as it is. Until the process is ready, and
+where there is none, the group-commit writer does the same work.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection as Pipe
+from socket import SHUT_WR, socket, socketpair
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from mailer.errors import StoppedError
+from mailer.store.claims import Claimed, Exchange, Ledger
+from mailer.store.lanes import Day
+from mailer.store.ledger import Settled
+from mailer.store.sqlite_file import BUSY_TIMEOUT_MS, SqliteFile, configure
+from mailer.store.turn import Turn
+
+if TYPE_CHECKING:
+    from mailer.store.database import Database
+
+WORTH_IT = 1_000  # people left to try: the process takes about a tenth of a second to start
+_PATIENCE = 10.0  # seconds for its end
+_READY = "ready"
+_CACHE_KIB = 16_384  # of SQLite, in the process: what it touches lies side by side
+
+
+class Exchanges:
+    """Has one run's exchanges done, one at a time: here at first, in the process once it is ready.
+
+    A future is done after the commit. Use it as a context manager: its end is the process's, too.
+    """
+
+    def __init__(self, ledger: Ledger, database: Database, *, left: int) -> None:
+        self._ledger = ledger
+        self._database = database
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Pipe | None = None
+        self._end: socket | None = None  # of the same pipe: closed for writing, it ends the process
+        self._ready = False
+        self._thread: ThreadPoolExecutor | None = None
+        if database.on_sqlite and left >= WORTH_IT and _several_cores():
+            self._start(database.url.database or "")
+
+    def submit(
+        self,
+        settled: Sequence[Settled],
+        want: int,
+        now: int,
+        *,
+        limits: Mapping[int, int],
+        day: Day | None,
+    ) -> Future[Exchange]:
+        """As ``Ledger.exchange``. The one before must be done."""
+        if self._thread is not None and self._is_ready():
+            return self._thread.submit(self._ask, settled, want, now, limits, day)
+        ledger = self._ledger
+        return self._database.writer.submit(
+            lambda connection: ledger.exchange(
+                connection, settled, want, now, limits=limits, day=day
+            )
+        )
+
+    def close(self) -> None:
+        """Lets a running exchange end, and then the process."""
+        if self._end is not None:
+            with suppress(OSError):  # it has ended by itself
+                self._end.shutdown(SHUT_WR)
+            self._end.close()
+        if self._thread is not None:
+            self._thread.shutdown()
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            try:
+                self._process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def __enter__(self) -> Exchanges:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self, path: str) -> None:
+        ours, theirs = socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603  # ourselves, and a number
+                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # Ctrl-C is for the sender, which then ends it in order
+            )
+        self._end = ours.dup()
+        self._pipe = Pipe(ours.detach())
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._pipe.send((path, self._ledger))
+
+    def _is_ready(self) -> bool:
+        if not self._ready and self._pipe is not None and self._pipe.poll(0):
+            self._ready = self._receive() == _READY
+        return self._ready
+
+    def _receive(self) -> Any:
+        if self._pipe is None:
+            raise ValueError("there is no process")
+        try:
+            return self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise StoppedError(
+                "The process that writes the ledger has ended.",
+                hint="Nothing is lost: `mailer campaigns send` continues from the ledger.",
+            ) from error
+
+    def _ask(
+        self,
+        settled: Sequence[Settled],
+        want: int,
+        now: int,
+        limits: Mapping[int, int],
+        day: Day | None,
+    ) -> Exchange:
+        rows = [_packed(row) for row in settled]
+        with self._database.errors():
+            if self._pipe is not None:
+                with suppress(OSError):  # it has ended, and that is what is heard next
+                    self._pipe.send((rows, want, now, dict(limits), day))
+            answer = self._receive()
+            if isinstance(answer, Exception):
+                raise answer
+        claimed, *rest = answer
+        return Exchange([Claimed(*row) for row in claimed], *rest)
+
+
+def _several_cores() -> bool:
+    return len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else True
+
+
+def _packed(row: Settled) -> tuple[Any, ...]:
+    """Plain, because a pickled object of ours takes ten times as long."""
+    kept = None if row.state == "accepted" else row.message_hash
+    return (
+        *(row.position, row.attempt, row.state, row.cause),
+        *(row.reason, row.reply, row.due_at, kept),
+    )
+
+
+def _answered(exchange: Exchange) -> tuple[Any, ...]:
+    claimed = [
+        (
+            *(row.position, row.attempt, row.was, row.subscriber_id, row.variant_id),
+            *(row.address, row.fields, row.first_at, row.message_hash),
+        )
+        for row in exchange.claimed
+    ]
+    return (
+        *(claimed, exchange.campaign_state, exchange.counts, exchange.next_due),
+        *(exchange.looked_at, exchange.held, exchange.full),
+    )
+
+
+class _Books:
+    """The process's half: the file, a bare connection to it, and one run's ledger."""
+
+    def __init__(self, path: str, ledger: Ledger) -> None:
+        self._path = path
+        self._ledger = ledger
+        self._file = SqliteFile(path)
+        self._driver = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)
+        configure(self._driver, cache_kib=_CACHE_KIB)
+        # What the statements need of a connection, without the library around it.
+        self._bare: Any = SimpleNamespace(
+            dialect=SimpleNamespace(name="sqlite"),
+            connection=SimpleNamespace(dbapi_connection=self._driver),
+        )
+        self._turn = Turn(f"{path}-turn")
+
+    def exchange(
+        self, rows: list[Any], want: int, now: int, limits: Mapping[int, int], day: Day | None
+    ) -> tuple[Any, ...]:
+        """One exchange, committed."""
+        if self._file.replaced():
+            raise StoppedError(f"Another database was put in the place of {self._path}.")
+        settled = [Settled(*row) for row in rows]
+        with self._turn, self._transaction():
+            found = self._ledger.exchange(self._bare, settled, want, now, limits=limits, day=day)
+        return _answered(found)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._driver.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._driver.execute("COMMIT")
+        except BaseException:
+            if self._driver.in_transaction:  # a full disk has rolled it back already
+                self._driver.execute("ROLLBACK")
+            raise
+
+
+def serve(pipe: Pipe) -> None:
+    """Does exchanges until the pipe ends."""
+    books = _Books(*pipe.recv())
+    pipe.send(_READY)
+    while True:
+        asked = pipe.recv()
+        try:
+            answer: Any = books.exchange(*asked)
+        except Exception as error:  # raised again by whoever asked
+            answer = error
+        pipe.send(answer)
+
+
+if __name__ == "__main__":
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # the sender hears them, and ends this by the pipe
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the sender has ended
+        serve(Pipe(int(sys.argv[1])))
