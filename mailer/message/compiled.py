@@ -123,8 +123,10 @@ class CompiledMessage:
             if encoding == BASE64:
                 text = program.render(names).replace("\n", "\r\n")
                 pieces.append(quoted.base64_lines(text.encode()))
-            elif not program.encode(names, pieces):
-                plain = False
+            else:
+                body, clear = program.encode(names)
+                pieces.append(body)
+                plain = plain and clear
         pieces.append(self._tail)
         return Merged(b"".join(pieces), plain)
 

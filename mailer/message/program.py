@@ -88,7 +88,7 @@ class Program:
     blank_ok: bool = False
     terms: Terms = field(init=False)
     _root: Callable[[Any], Iterator[str]] = field(init=False)
-    _constants: dict[str, bytes] = field(init=False)
+    _constants: frozenset[str] = field(init=False)
     _plain: bool = field(init=False)  # every constant is
 
     def __post_init__(self) -> None:
@@ -113,27 +113,27 @@ class Program:
         template.set_environment(environment)
         code = environment.compile(template)
         self._root = Template.from_code(environment, code, {}).root_render_func
-        constants = [piece for piece in self.segments if isinstance(piece, str) and self.quoted]
-        self._constants = {piece: piece.encode("ascii") for piece in constants}
-        self._plain = all(map(_plain_constant, constants))
+        self._constants = frozenset(piece for piece in self.segments if isinstance(piece, str))
+        self._plain = all(map(_plain_constant, self._constants))
 
-    def encode(self, person: Mapping[str, Value], into: list[bytes]) -> bool:
+    def encode(self, person: Mapping[str, Value]) -> tuple[bytes, bool]:
         """Renders quoted-printable for one person, as bytes; tells if all of it is plain.
 
         Plain is a piece of which nobody need look at each byte again: ASCII lines that end in
         CRLF, no NUL, and wherever it is put, no dot comes to begin a line. The constants are looked
-        at once; a value passes when it is printable.
+        at once; a value passes when it is printable but for the soft break at its end.
         """
-        plain, constants = self._plain, self._constants
-        for piece in self._root(Reader(person, self.terms, None)):
-            known = constants.get(piece)
-            if known is None:
-                value = piece[:-3] if piece.endswith(SOFT_BREAK) else piece
-                if not (value.isascii() and value.isprintable() and value[:1] != "."):
-                    plain = False
-                known = piece.encode("ascii")
-            into.append(known)
-        return plain
+        pieces = list(self._root(Reader(person, self.terms, None)))
+        constants = self._constants
+        own = " ".join([piece for piece in pieces if piece not in constants])
+        plain = (
+            self._plain
+            and own[:1] != "."
+            and " ." not in own
+            and "\n." not in own
+            and own.replace(SOFT_BREAK, "").isprintable()
+        )
+        return "".join(pieces).encode("ascii"), plain
 
     def render(self, person: Mapping[str, Value], sink: list[MergeError] | None = None) -> str:
         """Renders for one person. Raises MergeError, or gathers all of them in ``sink``."""

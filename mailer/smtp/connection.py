@@ -254,12 +254,16 @@ class Connection(asyncio.BufferedProtocol):
         """Does our side's work; what a source or an observer raises ends the exchange with it."""
         try:
             work()
-        except Exception as error:  # whatever it is, it belongs to whoever awaits the exchange
-            exchange = self._exchange
-            if exchange is None or exchange.done():
-                raise
-            exchange.set_exception(error)
-            self._end(Ended(Ending.broken, "our side failed"))
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """Whatever it is, it belongs to whoever awaits the exchange."""
+        exchange = self._exchange
+        if exchange is None or exchange.done():
+            raise error
+        exchange.set_exception(error)
+        self._end(Ended(Ending.broken, "our side failed"))
 
     # How long it may take.
 
@@ -306,7 +310,10 @@ class Connection(asyncio.BufferedProtocol):
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._guard(partial(self._read, bytes(self._view[:nbytes])))
+        try:
+            self._read(bytes(self._view[:nbytes]))
+        except Exception as error:  # see ``_guard``: written out, because each mail comes here
+            self._failed(error)
 
     def _read(self, data: bytes) -> None:
         unsent = self.transport.get_write_buffer_size() if self.transport else 0

@@ -20,6 +20,7 @@ from functools import partial
 from random import Random
 
 from mailer.errors import StoppedError
+from mailer.message.fingerprint import same
 from mailer.message.replies import ACCEPTED, classify
 from mailer.model.words import (
     Blame,
@@ -293,7 +294,8 @@ class Dispatch:
             if why := self._breaker.heard(Stage.rcpt, outcome, reply):
                 self.stop(why)
             return None
-        if flight.row.message_hash not in (None, flight.message_hash):
+        known = flight.row.message_hash
+        if known is not None and not same(known, letter.outgoing.render()):
             self._release(flight, "other bytes than at the first attempt")
             self.stop(
                 f"The mail to person {flight.row.position} is not what the first attempt sent"

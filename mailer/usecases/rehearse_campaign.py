@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from mailer.contacts.masking import mask_address
+from mailer.message.fingerprint import same
 from mailer.message.links import KeyRing
 from mailer.model.shown import counted
 from mailer.model.words import CampaignState
@@ -197,7 +198,7 @@ def _look(row: Claimed, rendered: Rendered, tally: _Tally) -> None:
     if isinstance(prepared, Answered):
         tally.trouble(row, prepared.reply.text)
         return
-    if row.message_hash not in (None, rendered.hash):
+    if row.message_hash is not None and not same(row.message_hash, outgoing.render()):
         tally.changed += 1
         tally.trouble(row, "The letter is not what the first attempt sent any more.")
         return
