@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mailer.store.database import Database
 
 WORTH_IT = 1_000  # people left to try: the process takes about a tenth of a second to start
+GRACE = 0.0  # seconds that a first exchange waits for it; meanwhile the writer does the work
 _PATIENCE = 10.0  # seconds for its end
 _READY = "ready"
 _CACHE_KIB = 16_384  # of SQLite, in the process: what it touches lies side by side
@@ -56,6 +57,11 @@ class Exchanges:
         self._thread: ThreadPoolExecutor | None = None
         if database.on_sqlite and left >= WORTH_IT and _several_cores():
             self._start(database.url.database or "")
+
+    @property
+    def helper(self) -> int | None:
+        """The process's number, when there is one."""
+        return None if self._process is None else self._process.pid
 
     def submit(
         self,
@@ -112,10 +118,10 @@ class Exchanges:
         self._end = ours.dup()
         self._pipe = Pipe(ours.detach())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._pipe.send((path, self._ledger))
+        self._pipe.send((path, self._ledger, BUSY_TIMEOUT_MS))
 
     def _is_ready(self) -> bool:
-        if not self._ready and self._pipe is not None and self._pipe.poll(0):
+        if not self._ready and self._pipe is not None and self._pipe.poll(GRACE):
             self._ready = self._receive() == _READY
         return self._ready
 
@@ -180,11 +186,11 @@ def _answered(exchange: Exchange) -> tuple[Any, ...]:
 class _Books:
     """The process's half: the file, a bare connection to it, and one run's ledger."""
 
-    def __init__(self, path: str, ledger: Ledger) -> None:
+    def __init__(self, path: str, ledger: Ledger, busy_timeout: int) -> None:
         self._path = path
         self._ledger = ledger
         self._file = SqliteFile(path)
-        self._driver = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)
+        self._driver = sqlite3.connect(path, timeout=busy_timeout / 1000)
         configure(self._driver, cache_kib=_CACHE_KIB)
         # What the statements need of a connection, without the library around it.
         self._bare: Any = SimpleNamespace(

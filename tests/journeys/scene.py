@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -42,6 +42,7 @@ class Scene:
     window: int = 200
     signed: bool = False
     lanes: bool = False  # three providers take turns
+    apart: bool = False  # the ledger has a process of its own, however few people there are
     statuses: list[int] = field(default_factory=list)  # of the senders, in their order
     watch: Watch | None = None
 
@@ -82,7 +83,7 @@ class Scene:
     # What a trouble is made of.
 
     def send(self, tricks: Tricks | None = None) -> Sender:
-        return Sender(self.folder, tricks)
+        return Sender(self.folder, replace(tricks or Tricks(), apart=self.apart))
 
     def moment(self, among: int = 1) -> int:
         """How many texts the receiver will have seen when it happens; ``among`` such to come."""

@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,7 +32,7 @@ import mailer.wiring  # noqa: F401
 from mailer.adapters.clock import SystemClock
 from mailer.cli.main import run
 from mailer.settings import without_environment
-from mailer.store import recorder
+from mailer.store import apart, recorder
 from mailer.store.database import Database
 
 OVER = 240  # seconds: a sender that takes longer hangs, however busy the machine is
@@ -49,6 +49,7 @@ class Tricks:
     jump: float = 0  # seconds by which its clock then jumps
     jump_after: int = 0  # how often it has asked the time by then
     synchronous: str = ""  # what SQLite is told to do instead of FULL
+    apart: bool = False  # the ledger's process, from the first exchange on
 
     def play(self) -> None:
         if self.boot:
@@ -57,6 +58,9 @@ class Tricks:
             self._bend_clock()
         if self.synchronous:
             self._bend_sync()
+        if self.apart:
+            _replace(apart, "WORTH_IT", 1)
+            _replace(apart, "GRACE", 10.0)
 
     def _bend_clock(self) -> None:
         asked = 0
@@ -83,7 +87,7 @@ class Tricks:
         _replace(Database, "__init__", bent)
 
 
-def _replace(owner: type, name: str, other: Callable[..., Any]) -> None:
+def _replace(owner: object, name: str, other: object) -> None:
     setattr(owner, name, other)  # in this process only
 
 
@@ -105,6 +109,14 @@ class Sender:
     def pid(self) -> int:
         assert self._process.pid is not None
         return self._process.pid
+
+    @property
+    def helpers(self) -> list[int]:
+        """The processes that it has started."""
+        tasks = Path(f"/proc/{self.pid}/task").glob("*/children")
+        with suppress(OSError):  # it has ended
+            return [int(each) for task in tasks for each in task.read_text().split()]
+        return []
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)

@@ -98,7 +98,8 @@ def disk_full(scene: Scene) -> int:
         if os.path.ismount(scene.folder):
             _fill(filler)
         else:
-            resource.prlimit(sender.pid, resource.RLIMIT_FSIZE, (65_536, 65_536))
+            for process in (sender.pid, *sender.helpers):
+                resource.prlimit(process, resource.RLIMIT_FSIZE, (65_536, 65_536))
     status = scene.over(sender)
     if status not in (0, 75) or (status == 75 and "full" not in sender.said):
         raise AssertionError(f"a full disk ended it with {status}: {sender.said}")
@@ -179,6 +180,25 @@ def kill_9_lanes(scene: Scene) -> int:
     return bound
 
 
+def ledger_killed(scene: Scene) -> int:
+    """The ledger's process dies under the sender, which hears its answers to the end and stops."""
+    if not scene.apart:
+        raise AssertionError("this trouble needs the ledger in a process of its own")
+    sender = scene.send()
+    if scene.await_moment(sender, scene.moment()):
+        helpers = sender.helpers
+        if len(helpers) != 1:
+            raise AssertionError(f"the sender has {len(helpers)} helpers")
+        with suppress(ProcessLookupError):  # the sender was done meanwhile
+            os.kill(helpers[0], signal.SIGKILL)
+    status = scene.over(sender)
+    if status not in (0, 1, 75) or (status == 75 and "the ledger has ended" not in sender.said):
+        raise AssertionError(f"without its ledger it ended with {status}: {sender.said}")
+    if status == 75:
+        scene.finish()
+    return 0
+
+
 def _number(address: str) -> str:
     return address.partition("@")[0].removeprefix("p-")
 
@@ -188,6 +208,8 @@ TROUBLES: dict[str, Trouble] = {
     "kill -9": kill_9,
     "kill -9, signing": kill_9_signing,
     "kill -9, lanes": kill_9_lanes,
+    "kill -9, ledger apart": kill_9,
+    "ledger killed": ledger_killed,
     "SIGTERM": sigterm,
     "SIGINT": sigint,
     "power cut": power_fails,
@@ -201,4 +223,4 @@ TROUBLES: dict[str, Trouble] = {
 
 def needs(name: str) -> dict[str, Any]:
     """What the scene of a trouble must have."""
-    return {"signed": "signing" in name, "lanes": "lanes" in name}
+    return {"signed": "signing" in name, "lanes": "lanes" in name, "apart": "ledger" in name}

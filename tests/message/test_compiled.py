@@ -5,18 +5,21 @@ from __future__ import annotations
 import dataclasses
 import email
 import html as stdlib_html
+import itertools
 import re
 from email.message import Message
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailer.errors import InputError
 from mailer.message import headers
 from mailer.message.compiled import CompiledMessage, MergeError, compile_message
 from mailer.message.mailbox import HeaderError
+from mailer.message.program import Program
 from mailer.model.words import FieldKind
+from mailer.smtp.text import Text
 from tests.message.letters import FIELDS, LETTERHEAD, ZOE, Pen, letter, rendition
 
 AWKWARD = ["", " ", ".", "..", "From ", "=", "=20", "{{", "}}", "{% if %}", "{#", "\n", "\n.\n",
@@ -56,6 +59,12 @@ def assert_wire(message: bytes) -> None:
         assert not line.startswith((b".", b"From "))
 
 
+def is_plain(message: bytes) -> bool:
+    """Whether a look at each byte finds what ``Merged.plain`` says of it."""
+    text = Text(message)
+    return text.clean and text.ascii and text.stuffed == message + b".\r\n"
+
+
 def meant(value: str) -> str:
     """What a value prints as: a blank one counts as empty."""
     return "" if value.isspace() else value
@@ -80,10 +89,11 @@ def test_merged_then_decoded_is_decoded_then_merged(
             message.check_values(person)
         person["first_name"] = name = ""
     message.check_values(person)
-    wire = message.merge(person, ZOE)
+    wire, plain = message.merged(person, ZOE)
     _, text, html = parsed(wire)
 
     assert_wire(wire)
+    assert not plain or is_plain(wire)
     lines = [re.sub("\r\n?", "\n", constant) for constant in (one, two)]
     expected = f"{lines[0]}[{meant(name)}]{lines[1]}[{meant(city) if resident else ''}]{lines[0]}"
     assert text == expected
@@ -93,6 +103,44 @@ def test_merged_then_decoded_is_decoded_then_merged(
     parts = message.parts(person, ZOE)
     assert (parts.text, parts.html) == (text, html)
     assert parts.subject == meant(name).strip(" ")
+
+
+PIECES = ["a", ".", "..", "\r", "\n", "\r\n", "\0", "=", "=\r\n", " .", "é", " ", "\x1f", ""]
+pieces = st.lists(st.sampled_from(PIECES), max_size=5).map("".join)
+
+
+@given(st.lists(pieces, min_size=2, max_size=4), st.lists(pieces, max_size=3))
+@example(["a\r\n", "b"], [".c"])
+@example(["a", "b\r\n", "c"], ["d", ".e"])
+@example(["a", "b"], ["c=\r\n.d"])
+@example(["a", "b"], ["c\r\nd\ne"])
+@example(["a\r\n", ".b"], [""])
+@example(["a\r\n.b", "c"], ["d"])
+@example(["a\0", "b"], ["c"])
+@example(["a\r", "\nb"], [""])
+def test_plain_is_said_of_plain_bytes_alone(constants: list[str], values: list[str]) -> None:
+    """Even if the encoder of constants and the cleaning of values let everything through."""
+    ascii_only = [text.replace("é", "") for text in (*constants, *values)]
+    constants, values = ascii_only[: len(constants)], ascii_only[len(constants) :]
+    program = Program(tuple(constants), quoted=True, kinds={})
+    woven = itertools.zip_longest(constants, values, fillvalue="")
+    pieces_of_it = list(itertools.chain(*woven))
+    program._root = lambda _: iter([*pieces_of_it, "!"])
+
+    message, plain = program.encode({})
+
+    whole = b"x" + message + b"\r\n"  # a line has begun before, and ends behind it
+    assert not plain or is_plain(whole)
+
+
+def test_a_usual_letter_is_plain() -> None:
+    """Or its bytes would be looked at again, one by one, for nothing."""
+    message = letter(
+        subject="News", text="{{ city }},\n.dot\n", html="<p>{{ first_name }}</p>\n<b>é</b>\n"
+    )
+
+    assert message.merged({"first_name": "Zoë", "city": "Aarhus"}, ZOE).plain
+    assert not message.merged({"first_name": "Zoë", "city": "a\tb"}, ZOE).plain
 
 
 @given(st.text(max_size=60))

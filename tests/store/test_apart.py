@@ -1,0 +1,169 @@
+"""The ledger's process does what the writer does, and nothing is lost when it dies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from mailer.errors import BusyError, StoppedError
+from mailer.model.words import Cause, DeliveryState
+from mailer.store import apart, migrations
+from mailer.store.apart import Exchanges
+from mailer.store.claims import Exchange, Ledger
+from mailer.store.database import Database, database_url
+from mailer.store.ledger import Settled
+from tests.builders import suppress
+from tests.store.test_ledger import HOUR, NOW, begin, plan
+
+_S = DeliveryState
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    with Database(database_url("sqlite:///mailer.db", tmp_path)) as database:
+        migrations.upgrade(database)
+        yield database
+
+
+@pytest.fixture
+def ledger(db: Database, tmp_path: Path) -> Ledger:
+    campaign, list_id, _ = plan(db, 12)
+    begun = begin(db, campaign, tmp_path / "runs")
+    return Ledger(campaign, list_id, begun.run_id, db.dialect, HOUR)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few people there are, all is done by the process from the first exchange on."""
+    monkeypatch.setattr(apart, "WORTH_IT", 1)
+    monkeypatch.setattr(apart, "GRACE", 20.0)
+
+
+def ask(exchanges: Exchanges, settled: list[Settled], want: int, now: int = NOW) -> Exchange:
+    return exchanges.submit(settled, want, now, limits={}, day=None).result(20)
+
+
+def outcomes(claimed: Exchange) -> list[Settled]:
+    """One person of each kind: accepted, deferred, refused, given back, and in doubt."""
+    kinds = [
+        (_S.accepted, Cause.answered, None),
+        (_S.deferred, Cause.answered, NOW + 5_000),
+        (_S.refused, Cause.answered, None),
+        (_S.planned, Cause.released, None),
+        (_S.unknown, Cause.lost, None),
+    ]
+    return [
+        Settled(row.position, row.attempt, state, cause, "why", "250 2.0.0 Ök", due, bytes(16))
+        for row, (state, cause, due) in zip(claimed.claimed, kinds, strict=False)
+    ]
+
+
+def rows(path: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [
+            row
+            for table in ("delivery", "tally", "waiting", "snapshot", "lane")
+            for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2")
+        ]
+
+
+def test_it_writes_and_answers_what_the_writer_does(
+    db: Database, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suppress(db, "edition7@example1.org")
+    db.engine.dispose()
+    found = []
+    for folder, worth_it in (("writer", 10**9), ("process", 1)):
+        monkeypatch.setattr(apart, "WORTH_IT", worth_it)
+        monkeypatch.setattr(apart, "GRACE", 20.0)
+        (tmp_path / folder).mkdir()
+        for file in tmp_path.glob("mailer.db*"):
+            shutil.copy(file, tmp_path / folder)
+        with Database(database_url("sqlite:///mailer.db", tmp_path / folder)) as copy:
+            with Exchanges(ledger, copy, left=12) as exchanges:
+                assert (exchanges.helper is None) == (folder == "writer")
+                first = ask(exchanges, [], 5)
+                second = ask(exchanges, outcomes(first), 20)
+                third = ask(exchanges, [], 20, NOW + 6_000)
+                beyond = exchanges.submit([], 1, NOW, limits={0: 0}, day=None).result(20)
+            copy.engine.dispose()
+            found.append((first, second, third, beyond, rows(tmp_path / folder / "mailer.db")))
+
+    assert found[0] == found[1]
+    assert [len(each.claimed) for each in found[0][:3]] == [
+        5,
+        7,
+        1,
+    ]  # who was given back is among the seven
+    assert found[0][1].counts.skipped == 1  # who was suppressed since the plan
+
+
+@pytest.mark.usefixtures("at_once")
+def test_it_ends_with_the_sender_and_not_by_the_signals_that_end_one(
+    db: Database, ledger: Ledger
+) -> None:
+    with Exchanges(ledger, db, left=12) as exchanges:
+        ask(exchanges, [], 2)
+        assert exchanges.helper is not None
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(exchanges.helper, number)
+        assert len(ask(exchanges, [], 2).claimed) == 2
+        process = exchanges.helper
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_when_it_dies_the_sender_hears_of_it(db: Database, ledger: Ledger) -> None:
+    with Exchanges(ledger, db, left=12) as exchanges:
+        claimed = ask(exchanges, [], 2)
+        assert exchanges.helper is not None
+        os.kill(exchanges.helper, signal.SIGKILL)
+
+        with pytest.raises(StoppedError, match="the ledger has ended"):
+            ask(exchanges, outcomes(claimed), 2)
+    with db.read() as connection:
+        states = connection.execute(text("SELECT state FROM delivery")).scalars().all()
+    assert states.count("sending") == 2
+
+
+@pytest.mark.usefixtures("at_once")
+def test_its_errors_are_the_same_sentences(db: Database, ledger: Ledger, tmp_path: Path) -> None:
+    with Exchanges(ledger, db, left=12) as exchanges:
+        ask(exchanges, [], 2)
+        with db.write() as connection:
+            connection.execute(text("UPDATE run SET ended_at = '2026-11-24'"))
+        with pytest.raises(StoppedError, match="taken this campaign over"):  # fenced off
+            ask(exchanges, [], 2)
+
+        (tmp_path / "mailer.db").rename(tmp_path / "elsewhere.db")
+        with pytest.raises(StoppedError, match=r"mailer\.db was moved or removed"):
+            ask(exchanges, [], 2)
+
+        (tmp_path / "mailer.db").touch()
+        with pytest.raises(StoppedError, match="in the place of"):
+            ask(exchanges, [], 2)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_that_another_program_holds_is_told_as_such(
+    db: Database, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "BUSY_TIMEOUT_MS", 50)
+    with Exchanges(ledger, db, left=12) as exchanges:
+        ask(exchanges, [], 1)
+        with closing(sqlite3.connect(tmp_path / "mailer.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(BusyError, match="locked by another program"):
+                ask(exchanges, [], 1)
+            other.execute("ROLLBACK")
+        assert len(ask(exchanges, [], 1).claimed) == 1
