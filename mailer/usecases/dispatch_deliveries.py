@@ -42,21 +42,9 @@ from mailer.store.lanes import Day, Lane, suspend
 from mailer.store.ledger import Settled
 from mailer.store.recorder import Recorder
 from mailer.store.writer import Writer
-from mailer.usecases.render_ahead import BATCH, Maker, RenderAhead, Rendered, rendered
+from mailer.usecases.render_ahead import BATCH, Flight, Maker, RenderAhead, Rendered, Stock
 
-AHEAD = 15  # letters that are made together with the one that the wire asks for
 _ENVELOPE = (Stage.mail, Stage.rcpt, Stage.data)
-
-
-@dataclass(slots=True)
-class _Flight:
-    """A claimed row on its way."""
-
-    row: Claimed
-    slot: int
-    claimed_at: float
-    message_hash: bytes | None = None
-    rendered: Rendered | None = None  # ahead of the wire
 
 
 @dataclass(slots=True)
@@ -85,8 +73,9 @@ class Dispatch:
     answers: int = 0
     wire_seconds: float = 0.0  # from a first command to the last reply, without waits
     _spell: float | None = None  # when the present spell of sending began
-    _flights: dict[int, _Flight] = field(default_factory=dict)
-    _flow: Flow[_Flight] = field(init=False)
+    _flights: dict[int, Flight] = field(default_factory=dict)
+    _flow: Flow[Flight] = field(init=False)
+    _stock: Stock = field(init=False)
     _group: int = field(init=False)
     _settled: list[Settled] = field(default_factory=list)
     _exchanging: list[int] | None = None  # positions that the running exchange settles
@@ -109,6 +98,7 @@ class Dispatch:
             for lane in self.lanes
         ]
         self._flow = Flow(self.pace, stretches)
+        self._stock = Stock(self.letters, self._flow.next_ones, self._loop)
         self.troubles = self._flow.troubles
         self._group = min(self.pace.group, self.pace.rows)
 
@@ -238,6 +228,7 @@ class Dispatch:
         """
         self._draining = True
         self._end_spell()
+        self._stock.close()
         for timer in (self._pacing, self._committing, self._ticking):
             if timer is not None:
                 timer.cancel()
@@ -257,7 +248,7 @@ class Dispatch:
 
     def _settle(
         self,
-        flight: _Flight,
+        flight: Flight,
         state: DeliveryState,
         cause: Cause,
         reason: str,
@@ -271,20 +262,16 @@ class Dispatch:
         if self._committing is None or len(settled) >= self._group or not self._flow:
             self._wake_ledger()
 
-    def _release(self, flight: _Flight, why: str) -> None:
+    def _release(self, flight: Flight, why: str) -> None:
         self._settle(flight, flight.row.was, Cause.released, why[:120], "", None)
 
-    def _letter(self, flight: _Flight) -> Outgoing | None:
+    def _letter(self, flight: Flight) -> Outgoing | None:
         """One person's letter, or None when it must not be sent: the row is settled then.
 
         Plan has tried every value, so a fault here is rare, and it is one person's: the run goes
         on. A second attempt must have the very bytes of the first.
         """
-        letter, flight.rendered = flight.rendered, None
-        if letter is None:
-            letter = rendered(self.letters, flight.row)
-            for each in self._flow.next_ones(AHEAD):
-                each.rendered = each.rendered or rendered(self.letters, each.row)
+        letter = self._stock.take(flight)
         flight.message_hash = letter.hash
         if letter.outgoing is None:
             fault = str(letter.fault)
@@ -411,7 +398,7 @@ class Dispatch:
         self._free(positions)
         now = self._loop.time()
         flights = [
-            _Flight(row, self.recorder.claim(row.position, row.attempt), now)
+            Flight(row, self.recorder.claim(row.position, row.attempt), now)
             for row in result.claimed
         ]
         for flight in flights:
@@ -437,7 +424,7 @@ class Dispatch:
         ):
             self._exchange()
 
-    def _queue(self, flights: list[_Flight]) -> None:
+    def _queue(self, flights: list[Flight]) -> None:
         """Lines them up; what was being claimed or signed when its lane was suspended goes back."""
         for flight in flights:
             key = flight.row.position
@@ -446,7 +433,7 @@ class Dispatch:
             else:
                 self._flow.add(key, flight, flight.claimed_at)
 
-    def _get_ready(self, flights: list[_Flight]) -> None:
+    def _get_ready(self, flights: list[Flight]) -> None:
         """Has letters signed on other threads first, when they are to be signed."""
         if self.ahead is None:
             self._queue(flights)
@@ -457,10 +444,10 @@ class Dispatch:
             job = self.ahead.submit([flight.row for flight in some])
             job.add_done_callback(partial(self._hand_back, some))
 
-    def _hand_back(self, flights: list[_Flight], done: Future[list[Rendered]]) -> None:
+    def _hand_back(self, flights: list[Flight], done: Future[list[Rendered]]) -> None:
         self._loop.call_soon_threadsafe(self._signed, flights, done)
 
-    def _signed(self, flights: list[_Flight], done: Future[list[Rendered]]) -> None:
+    def _signed(self, flights: list[Flight], done: Future[list[Rendered]]) -> None:
         self._behind -= len(flights)
         error = done.exception()
         if error is not None:
