@@ -8,7 +8,7 @@ document and the same expressions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -65,12 +65,15 @@ class MergedParts:
 
 
 class Merged(NamedTuple):
-    """One person's message. ``plain``: it is ASCII, every line ends in CRLF and none begins with
-    a dot, as its pieces tell; else that is not known.
+    """One person's message, in pieces, and what these tell of the whole.
+
+    ``plain``: it is ASCII, every line ends in CRLF and none begins with a dot; else that is not
+    known. ``mark`` is what tells it from the campaign's other letters.
     """
 
-    message: bytes
+    pieces: Sequence[bytes]
     plain: bool
+    mark: bytes
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class CompiledMessage:
         Raises MergeError for a value that can't be printed and HeaderError for an address or link
         that can't stand in a header; ``check_values`` finds the former before anything is sent.
         """
-        return self.merged(values, person).message
+        return b"".join(self.merged(values, person).pieces)
 
     def merged(self, values: Mapping[str, Value], person: PersonHeaders) -> Merged:
         """The same, with what its pieces tell about the whole. Raises what ``merge`` does."""
@@ -119,16 +122,19 @@ class CompiledMessage:
         block = self.head.block(person, subject)
         plain = block.isascii()
         pieces = [block.encode()]
+        mark = block
         for program, encoding in self._runs:
             if encoding == BASE64:
-                text = program.render(names).replace("\n", "\r\n")
-                pieces.append(quoted.base64_lines(text.encode()))
+                text = program.render(names)
+                pieces.append(quoted.base64_lines(text.replace("\n", "\r\n").encode()))
+                mark += text
             else:
-                body, clear = program.encode(names)
+                body, own, clear = program.encode(names)
                 pieces.append(body)
                 plain = plain and clear
+                mark += own
         pieces.append(self._tail)
-        return Merged(b"".join(pieces), plain)
+        return Merged(pieces, plain, mark.encode())
 
     def parts(self, values: Mapping[str, Value], person: PersonHeaders = STAND_IN) -> MergedParts:
         """Returns what one person sees, decoded from the bytes that ``merge`` returns."""
@@ -257,6 +263,16 @@ class CompiledMessage:
     def _programs(self) -> list[Program]:
         """Every program that ``merge`` runs: what passes them all can be sent."""
         return [self._subject, self._preheader, *(program for program, _ in self._runs)]
+
+    @cached_property
+    def frame(self) -> bytes:
+        """What is the same in every reader's letter, so that a ``mark`` need not hold it."""
+        constants = [
+            piece if isinstance(piece, str) else piece.slot.source
+            for program, _ in self._runs
+            for piece in program.segments
+        ]
+        return "".join(constants).encode() + self._tail
 
     @property
     def _related(self) -> str:

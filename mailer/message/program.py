@@ -116,10 +116,10 @@ class Program:
         self._constants = frozenset(piece for piece in self.segments if isinstance(piece, str))
         self._plain = all(map(_plain_constant, self._constants))
 
-    def encode(self, person: Mapping[str, Value]) -> tuple[bytes, bool]:
-        """Renders quoted-printable for one person, as bytes; tells if all of it is plain.
+    def encode(self, person: Mapping[str, Value]) -> tuple[bytes, str, bool]:
+        """Renders quoted-printable for one person: the bytes, what is theirs in it, if it is plain.
 
-        Plain is a piece of which nobody need look at each byte again: ASCII lines that end in
+        Plain is a text of which nobody need look at each byte again: ASCII lines that end in
         CRLF, no NUL, and wherever it is put, no dot comes to begin a line. The constants are looked
         at once; a value passes when it is printable but for the soft break at its end.
         """
@@ -133,7 +133,7 @@ class Program:
             and "\n." not in own
             and own.replace(SOFT_BREAK, "").isprintable()
         )
-        return "".join(pieces).encode("ascii"), plain
+        return "".join(pieces).encode("ascii"), own, plain
 
     def render(self, person: Mapping[str, Value], sink: list[MergeError] | None = None) -> str:
         """Renders for one person. Raises MergeError, or gathers all of them in ``sink``."""

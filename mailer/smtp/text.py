@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import IncrementalNewlineDecoder
+
+_END = b".\r\n"
 
 
 class Text:
@@ -12,14 +15,30 @@ class Text:
     hand what it needs for the next one.
     """
 
-    __slots__ = ("ascii", "clean", "size", "stuffed")
+    __slots__ = ("_message", "ascii", "clean", "size", "stuffed")
 
-    def __init__(self, message: bytes, *, plain: bool = False) -> None:
-        """``plain``: it is known to be clean, to be ASCII, and no line of it begins with a dot."""
+    def __init__(self, message: bytes) -> None:
+        self._message: bytes | None = message
         self.size = len(message)  # octets, before dot-stuffing
-        self.ascii = plain or message.isascii()
-        self.clean = plain or clean(message)
-        self.stuffed = message + b".\r\n" if plain else stuff(message)
+        self.ascii = message.isascii()
+        self.clean = clean(message)
+        self.stuffed = stuff(message)
+
+    @classmethod
+    def of_plain(cls, pieces: Sequence[bytes]) -> Text:
+        """Of pieces that are known to be clean and ASCII, and to begin no line with a dot."""
+        text = cls.__new__(cls)
+        text._message = None
+        text.ascii = text.clean = True
+        text.stuffed = stuffed = b"".join((*pieces, _END))
+        text.size = len(stuffed) - len(_END)
+        return text
+
+    def message(self) -> bytes:
+        """The message itself."""
+        if self._message is None:
+            return self.stuffed[: self.size]
+        return self._message
 
 
 def clean(text: bytes) -> bool:
@@ -39,4 +58,4 @@ def stuff(text: bytes) -> bytes:
         text = text.replace(b"\r\n.", b"\r\n..")
     if text[:1] == b".":
         text = b"." + text
-    return text + b".\r\n"
+    return text + _END

@@ -282,7 +282,7 @@ class Dispatch:
                 self.stop(why)
             return None
         known = flight.row.message_hash
-        if known is not None and not same(known, letter.outgoing.render()):
+        if known is not None and not same(known, letter.hash, letter.outgoing.render()):
             self._release(flight, "other bytes than at the first attempt")
             self.stop(
                 f"The mail to person {flight.row.position} is not what the first attempt sent"

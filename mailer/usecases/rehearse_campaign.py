@@ -198,7 +198,9 @@ def _look(row: Claimed, rendered: Rendered, tally: _Tally) -> None:
     if isinstance(prepared, Answered):
         tally.trouble(row, prepared.reply.text)
         return
-    if row.message_hash is not None and not same(row.message_hash, outgoing.render()):
+    if row.message_hash is not None and not same(
+        row.message_hash, rendered.hash, outgoing.render()
+    ):
         tally.changed += 1
         tally.trouble(row, "The letter is not what the first attempt sent any more.")
         return

@@ -12,10 +12,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple, Protocol
 
-from mailer.message.fingerprint import fingerprint
 from mailer.message.mailbox import HeaderError
 from mailer.message.values import MergeError
 from mailer.ports import Outgoing
@@ -30,11 +28,11 @@ BATCH = 8  # letters a job: handing over costs as much as rendering one
 class Letter(NamedTuple):
     """One person's message and its envelope."""
 
-    message: bytes
+    text: Text
+    hash: bytes
     sender: str  # MAIL FROM
     smtputf8: bool
     name: str  # in reports (ENVID)
-    plain: bool = False  # as ``compiled.Merged`` has it
 
 
 class Maker(Protocol):
@@ -55,13 +53,11 @@ class Rendered(NamedTuple):
 def rendered(letters: Maker, row: Claimed) -> Rendered:
     """Makes one letter. A fault in one person's values is a result, not an error."""
     try:
-        message, sender, smtputf8, name, plain = letters.make(row)
+        text, mark, sender, smtputf8, name = letters.make(row)
     except (MergeError, HeaderError) as error:
         return Rendered(None, b"", error)
-    again = partial(bytes, message)  # no copy
-    text = Text(message, plain=plain)
-    outgoing = Outgoing(row.position, sender, row.address, again, smtputf8, name, text)
-    return Rendered(outgoing, fingerprint(message))
+    outgoing = Outgoing(row.position, sender, row.address, text.message, smtputf8, name, text)
+    return Rendered(outgoing, mark)
 
 
 @dataclass(slots=True)

@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from zlib import crc32
 
 from sqlalchemy import Row
 
 from mailer.errors import InputError, SettingsError, StoppedError, WireError
 from mailer.message.compiled import CompiledMessage, PersonHeaders
 from mailer.message.dkim import Signer
+from mailer.message.fingerprint import fingerprint
 from mailer.message.headers import format_date
 from mailer.message.links import KeyRing, LinkError, Purpose, Tokens
 from mailer.message.replies import classify
@@ -26,6 +28,7 @@ from mailer.model.shown import headcount
 from mailer.model.words import CampaignState, Counts, DeliveryState, OnUnknown, Reply, Stage
 from mailer.ports import Clock, Transport
 from mailer.smtp.pace import Pace
+from mailer.smtp.text import Text
 from mailer.store import campaigns, runs
 from mailer.store.apart import Exchanges
 from mailer.store.claims import Claimed, Ledger
@@ -299,6 +302,8 @@ class Letters:
         self._asks_again: bool = frozen.get("asks_again", False)
         self._domain: str = frozen["message_id_domain"]
         self._date: tuple[int, str] = (-1, "")
+        each = [*compiled.values(), *measured.values()]
+        self._frames = {id(letter): crc32(letter.frame) for letter in each}
         self._signers: dict[int, Signer] = {}
         if signer is not None:
             self._signers = {
@@ -322,7 +327,7 @@ class Letters:
 
     def render(self, row: Claimed) -> bytes:
         """The whole message, signed if it is to be: the same bytes at each attempt."""
-        return self.make(row).message
+        return self.make(row).text.message()
 
     def make(self, row: Claimed) -> Letter:
         """The message and its envelope.
@@ -337,7 +342,7 @@ class Letters:
         if self._measured and values.pop(CONSENTED, False):
             compiled = self._measured[row.variant_id]
             values |= marked(self._tokens.mark(person))
-        message, plain = compiled.merged(
+        pieces, plain, mark = compiled.merged(
             values,
             PersonHeaders(
                 to=row.address,
@@ -349,14 +354,21 @@ class Letters:
                 email=row.address,
             ),
         )
-        if self._signers:
-            message = self._signers[row.variant_id].sign(message, row.first_at // 1000)
-            plain = False  # not known of what the signer put before it
+        if plain and not self._signers:
+            text = Text.of_plain(pieces)
+        else:
+            message = b"".join(pieces)
+            if self._signers:
+                signed = self._signers[row.variant_id].sign(message, row.first_at // 1000)
+                mark += signed[: len(signed) - len(message)]
+                message = signed
+            text = Text(message)
+        known = fingerprint(mark, text.size, self._frames[id(compiled)])
         sender, room, domain = self._return_path
         if room:
             name = self._tokens.verp(person)
             sender += name + domain
-        return Letter(message, sender, not row.address.isascii(), name, plain)
+        return Letter(text, known, sender, not row.address.isascii(), name)
 
     def _reconfirm_url(self, person: int) -> str:
         """Only where the letter has it: a tag takes time, and most letters do not ask again."""
