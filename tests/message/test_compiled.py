@@ -62,7 +62,9 @@ def assert_wire(message: bytes) -> None:
 def is_plain(message: bytes) -> bool:
     """Whether a look at each byte finds what ``Merged.plain`` says of it."""
     text = Text(message)
-    return text.clean and text.ascii and text.stuffed == message + b".\r\n"
+    known = Text.of_plain([message[:9], message[9:]])
+    same = (known.size, known.stuffed, known.message()) == (text.size, text.stuffed, message)
+    return text.clean and text.ascii and same
 
 
 def meant(value: str) -> str:
@@ -89,7 +91,8 @@ def test_merged_then_decoded_is_decoded_then_merged(
             message.check_values(person)
         person["first_name"] = name = ""
     message.check_values(person)
-    wire, plain = message.merged(person, ZOE)
+    pieces, plain, _ = message.merged(person, ZOE)
+    wire = b"".join(pieces)
     _, text, html = parsed(wire)
 
     assert_wire(wire)
@@ -118,6 +121,7 @@ pieces = st.lists(st.sampled_from(PIECES), max_size=5).map("".join)
 @example(["a\r\n.b", "c"], ["d"])
 @example(["a\0", "b"], ["c"])
 @example(["a\r", "\nb"], [""])
+@example(["a\rb", "c"], ["d"])
 def test_plain_is_said_of_plain_bytes_alone(constants: list[str], values: list[str]) -> None:
     """Even if the encoder of constants and the cleaning of values let everything through."""
     ascii_only = [text.replace("é", "") for text in (*constants, *values)]
@@ -127,10 +131,27 @@ def test_plain_is_said_of_plain_bytes_alone(constants: list[str], values: list[s
     pieces_of_it = list(itertools.chain(*woven))
     program._root = lambda _: iter([*pieces_of_it, "!"])
 
-    message, plain = program.encode({})
+    message, _, plain = program.encode({})
 
     whole = b"x" + message + b"\r\n"  # a line has begun before, and ends behind it
     assert not plain or is_plain(whole)
+
+
+@given(values, values, st.booleans())
+def test_the_mark_tells_letters_apart(one: str, two: str, member: bool) -> None:
+    message = letter(
+        subject="News",
+        text="{{ city | default('x') }}\n"
+        "{% if member %}{{ first_name | default('y') }}\n{% endif %}",
+        html="<p>{{ city | default('x') }}</p>",
+    )
+    found = []
+    for city in (one, two):
+        person = {"city": city, "first_name": city, "member": member}
+        pieces, _, mark = message.merged(person, ZOE)
+        found.append((b"".join(pieces), mark))
+
+    assert (found[0][0] == found[1][0]) == (found[0][1] == found[1][1])
 
 
 def test_a_usual_letter_is_plain() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 
 from mailer.model.words import DeliveryState
+from mailer.smtp.text import Text
 from mailer.store.claims import Claimed
 from mailer.usecases.render_ahead import AHEAD, Flight, Letter, Stock
 
@@ -20,7 +21,7 @@ class Press:
 
     def make(self, row: Claimed) -> Letter:
         self.made.append(row.position)
-        return Letter(b"To: reader\r\n", "bounce@example.org", False, "")
+        return Letter(Text(b"To: reader\r\n"), bytes(16), "bounce@example.org", False, "")
 
 
 def queue(people: int) -> deque[Flight]:
