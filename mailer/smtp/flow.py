@@ -86,7 +86,7 @@ class Flow(Generic[T]):
         pace = self._pace
         if pace.until is not None:
             seconds = pace.timetable.open_seconds(now, pace.until)
-            self._all.ceiling = spread_rate(left, seconds, pace.most)
+            self._all.ceiling = spread_rate(left - pace.beyond, seconds, pace.most)
 
     def room(self, now: float) -> dict[int, int]:
         """How many rows each limited lane can use before a claim is stale."""

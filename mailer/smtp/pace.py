@@ -34,12 +34,13 @@ class Pace:
     timetable: Timetable = field(default_factory=Timetable)
     most: float = 0.0  # messages a second that the owner allows, while ``rate`` follows ``until``
     until: datetime | None = None  # what there is to send is spread until then
+    beyond: int = 0  # of who is left, so many are out of this run's reach
 
-    def spread(self, left: int, now: datetime, until: datetime) -> Pace:
-        """The same, so slow that the rest lasts until then."""
+    def spread(self, left: int, now: datetime, until: datetime, *, beyond: int = 0) -> Pace:
+        """The same, so slow that the rest lasts until then, without those ``beyond`` its reach."""
         most = self.most if self.until is not None else self.rate
-        rate = spread_rate(left, self.timetable.open_seconds(now, until), most)
-        return replace(self, rate=rate or most, most=most, until=until)
+        rate = spread_rate(left - beyond, self.timetable.open_seconds(now, until), most)
+        return replace(self, rate=rate or most, most=most, until=until, beyond=beyond)
 
     @property
     def rows(self) -> int:

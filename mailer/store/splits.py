@@ -81,6 +81,16 @@ def waits(connection: Connection, campaign_id: int) -> bool:
     return connection.execute(text(query), {"campaign": campaign_id}).first() is not None
 
 
+def people_waiting(connection: Connection, campaign_id: int) -> int:
+    """How many wait for a choice between two subjects: no send reaches them before."""
+    query = (  # who was erased meanwhile is in the range of a lane, too, and waits for nothing
+        "SELECT count(*) FROM lane l JOIN delivery d ON d.campaign_id = l.campaign_id"
+        " AND d.position BETWEEN l.first AND l.last"
+        " WHERE l.campaign_id = :campaign AND l.held = 1 AND d.state = 'planned'"
+    )
+    return int(connection.execute(text(query), {"campaign": campaign_id}).scalar_one())
+
+
 def decides_at(connection: Connection, campaign_id: int) -> int | None:
     """When a rule may choose (ms); None before the test is over, or when a person chooses."""
     query = "SELECT min(resume_at) FROM lane WHERE campaign_id = :campaign AND held = 1"

@@ -29,7 +29,7 @@ from mailer.model.words import CampaignState, Counts, DeliveryState, OnUnknown, 
 from mailer.ports import Clock, Transport
 from mailer.smtp.pace import Pace
 from mailer.smtp.text import Text
-from mailer.store import campaigns, runs
+from mailer.store import campaigns, runs, splits
 from mailer.store.apart import Exchanges
 from mailer.store.claims import Claimed, Ledger
 from mailer.store.clicks import CONSENTED
@@ -111,13 +111,15 @@ async def send_campaign(
         require_sendable(campaign, keys)
         signer = signing.thaw(campaign.frozen.get("dkim")) if signing else None
         variants = campaigns.variants(connection, campaign.id)
-        if campaign.spread_until is not None:
-            left = runs.left_to_try(connection, campaign.id)
-            pace = pace.spread(left, clock.now(), campaign.spread_until)
     schedule = Schedule(retry_after, clock)
     letters = Letters.load(campaign, variants, keys, signer)
     ahead = RenderAhead(letters, pace.signing_threads) if signer else None
     choose_by_rule(campaign, db=db, clock=clock)
+    if campaign.spread_until is not None:
+        with db.read() as connection:  # after the choice: it lets go of those who waited for it
+            left = runs.left_to_try(connection, campaign.id)
+            beyond = splits.people_waiting(connection, campaign.id)
+        pace = pace.spread(left, clock.now(), campaign.spread_until, beyond=beyond)
     runs.recover_issue(db, campaign.issue, folder=folder, now=clock.now(), judge=schedule.judge)
     begun = runs.begin(
         db,

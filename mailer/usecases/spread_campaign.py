@@ -9,7 +9,7 @@ from mailer.errors import Fault, InputError
 from mailer.model.shown import counted, headcount
 from mailer.ports import Clock
 from mailer.smtp.pace import Pace
-from mailer.store import campaigns, runs, schedule
+from mailer.store import campaigns, runs, schedule, splits
 from mailer.store.database import Database
 from mailer.store.lanes import lanes_of, sent_on
 from mailer.store.ledger import counts
@@ -29,7 +29,8 @@ def spread_campaign(
 ) -> datetime | None:
     """Writes down until when it is sent evenly, from now or ``start_at`` on; 0 takes that back.
 
-    ``more`` are people who are about to be added. Every later send keeps to it, a worker's too,
+    ``more`` are people who are about to be added; who waits for a choice between two subjects is
+    not counted, because no send reaches them before. Every later send keeps to it, a worker's too,
     with what is left then. Raises InputError when hours, rates or caps do not let so many through
     in that time.
     """
@@ -39,7 +40,8 @@ def spread_campaign(
         campaign = campaigns.find(connection, name)
         runs.lock_campaign(connection, db.dialect, campaign.id)
         if until is not None:
-            left = counts(connection, campaign.id).left + more
+            waiting = splits.people_waiting(connection, campaign.id)
+            left = counts(connection, campaign.id).left - waiting + more
             sizes: dict[str, int] = {}
             for lane in lanes_of(connection, campaign.id):
                 sizes[lane.name] = sizes.get(lane.name, 0) + lane.left

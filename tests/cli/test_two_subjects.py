@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import email
 import email.policy
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,12 +64,21 @@ class Desk:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
-    settings = {}
-    if request.param == "postgresql":
-        server: Server = request.getfixturevalue("postgresql")
-        settings["database_url"] = server.make("two_subjects", TEMPLATE)
+    if request.param == "sqlite":
+        with desk_with(tmp_path) as made:
+            yield made
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    url = server.make("two_subjects", TEMPLATE)
+    with desk_with(tmp_path, database_url=url) as made:
+        yield made
+    server.drop("two_subjects")
+
+
+@contextmanager
+def desk_with(folder: Path, **settings: Any) -> Iterator[Desk]:
     with Inbox() as inbox:
-        workspace = make_workspace(tmp_path / "w", smtp_port=inbox.port, **settings)
+        workspace = make_workspace(folder / "w", smtp_port=inbox.port, **settings)
         rows = "".join(f"p{n}@example{n % 3}.org,Person {n}\n" for n in range(PEOPLE))
         file = workspace / "c.csv"
         file.write_text(f"email,first_name\n{rows}", "utf-8")
@@ -77,8 +88,6 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
         issue.mkdir(parents=True)
         (issue / "issue.md").write_text(ISSUE, "utf-8")
         yield Desk(workspace, inbox)
-    if request.param == "postgresql":
-        server.drop("two_subjects")
 
 
 def balanced(found: Any) -> bool:
@@ -132,6 +141,22 @@ def test_newcomers_get_the_winner(desk: Desk) -> None:
     desk.run("campaigns", "send", "harbour", "--yes", "--to-missing")
 
     assert desk.subjects() == {"A": 2, "B": 19}
+
+
+def test_a_time_is_shared_by_those_whom_the_send_reaches(tmp_path: Path) -> None:
+    """Four of twenty get a subject now: one a second is enough for them, in the whole time."""
+    with desk_with(tmp_path, smtp_rate=1) as desk:
+        desk.plan("--split", "20%")
+        words = ("campaigns", "send", "harbour", "--yes", "--over")
+        refused(mailer(desk.workspace, *words, "2s"), "4 people in 2 s make 2.0 a second")
+        begun = time.monotonic()
+        first = mailer(desk.workspace, "--json", *words, "5s")
+        lasted = time.monotonic() - begun
+        assert (first.status, first.document["accepted"]) == (75, 4)
+        assert lasted >= 3  # over twenty people it would be done in one
+
+        desk.run("campaigns", "choose", "harbour", "b")
+        refused(mailer(desk.workspace, *words, "5s"), "16 people in 5 s make 3.2 a second")
 
 
 def test_a_rule_decides_when_its_time_has_come(desk: Desk) -> None:

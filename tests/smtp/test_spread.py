@@ -40,16 +40,22 @@ def test_only_the_hours_of_delivery_count(
     assert table.open_seconds(begin, begin + timedelta(minutes=lasts)) == expected * 60
 
 
-def run(people: int, seconds: int, most: float, stopped_for: int = 0) -> list[float]:
-    """When each of so many goes, by a clock of our own; a third is sent before a pause, if any."""
-    pace = Pace(rate=most).spread(people, NOON, NOON + timedelta(seconds=seconds))
+def run(
+    people: int, seconds: int, most: float, stopped_for: int = 0, beyond: int = 0
+) -> list[float]:
+    """When each of so many goes, by a clock of our own; a third is sent before a pause, if any.
+
+    ``beyond`` are people who are left, and out of this run's reach.
+    """
+    until = NOON + timedelta(seconds=seconds)
+    pace = Pace(rate=most).spread(people + beyond, NOON, until, beyond=beyond)
     flow: Flow[int] = Flow(pace, [Stretch("other", people, 0.0, "")])
     for key in range(people):
         flow.add(key, key, 0.0)
     gone: list[float] = []
     now = 0.0
     while len(gone) < people:
-        flow.keep_to(people - len(gone), NOON + timedelta(seconds=now))
+        flow.keep_to(people + beyond - len(gone), NOON + timedelta(seconds=now))
         item = flow.pop(now)
         if item is None:
             now = max(flow.opens_at(now) or now, now + 0.01)
@@ -61,9 +67,9 @@ def run(people: int, seconds: int, most: float, stopped_for: int = 0) -> list[fl
     return gone
 
 
-@given(st.integers(5, 120), st.integers(30, 4000))
-def test_the_rest_lasts_as_long_as_it_should(people: int, seconds: int) -> None:
-    gone = run(people, seconds, 0.0)
+@given(st.integers(5, 120), st.integers(30, 4000), st.integers(0, 500))
+def test_the_rest_lasts_as_long_as_it_should(people: int, seconds: int, beyond: int) -> None:
+    gone = run(people, seconds, 0.0, beyond=beyond)
 
     half = len([each for each in gone if each <= seconds / 2])
     assert seconds * (people - 2) / people <= gone[-1] <= seconds + 0.1
