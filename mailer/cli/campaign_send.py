@@ -94,8 +94,12 @@ def send(
     """Send a campaign, or go on with one that was stopped. Asks first."""
     if report is not None and not dry_run:
         raise InputError("--report belongs to --dry-run.")
-    if to_missing and (dry_run or at is not None):
-        raise InputError("--to-missing adds people and sends at once: without --at and --dry-run.")
+    if to_missing and dry_run:
+        raise InputError(
+            "A dry run writes nothing down, and --to-missing writes people into the audience.",
+            hint=f"Leave --dry-run out: `mailer campaigns send {name} --to-missing` counts them and"
+            " checks their letters, then asks, and only then adds anybody.",
+        )
     if dry_run:
         rehearsal.dry_run(name, report)
         return

@@ -27,6 +27,12 @@ class When:
     hold: int = 0  # seconds
     over: str | None = None
 
+    @property
+    def words(self) -> str:
+        """The options that say at what time, as one would type them again."""
+        given = {"--at": self.at, "--not-after": self.not_after}
+        return "".join(f" {name} '{word}'" for name, word in given.items() if word is not None)
+
     def spread(
         self, mailer: Mailer, campaign: CampaignReport, at: datetime | None, more: int
     ) -> None:

@@ -44,7 +44,7 @@ def send(
     import signal
 
     from mailer.settings import parse_wait
-    from mailer.usecases.schedule_campaign import note_destination
+    from mailer.usecases.schedule_campaign import note_destination, require_schedule
     from mailer.usecases.show_campaign import show_campaign
 
     max_wait = parse_wait(wait)
@@ -60,7 +60,9 @@ def send(
         _ask(mailer, before, yes=yes, spool=spool, at=start_at, missing=missing)
         when.spread(mailer, before, start_at, missing)
         if missing:
-            _add_missing(mailer, before)
+            if start_at is not None:  # else they would be added, and the rest refused
+                require_schedule(start_at, not_after, db=mailer.db, clock=mailer.clock)
+            _add_missing(mailer, before, when)
         if start_at is not None:
             scheduling.schedule(mailer, before, start_at, not_after)
             return
@@ -98,6 +100,8 @@ def _missing(mailer: Mailer, campaign: CampaignReport) -> int:
     from mailer.usecases.add_missing import count_missing
 
     found = count_missing(campaign.slug, db=mailer.db, clock=mailer.clock)
+    for each in found.warnings:
+        screen.note(f"Beware: {each.message} {each.hint}")
     if found.added:
         return found.added
     screen.note("Nobody is missing: everybody on the list who may be mailed is in the audience.")
@@ -108,7 +112,7 @@ def _missing(mailer: Mailer, campaign: CampaignReport) -> int:
     return 0
 
 
-def _add_missing(mailer: Mailer, campaign: CampaignReport) -> None:
+def _add_missing(mailer: Mailer, campaign: CampaignReport, when: scheduling.When) -> None:
     """Adds them. Ends with 75 when they are to be approved first: what was approved has grown."""
     from mailer.usecases.add_missing import add_missing
     from mailer.usecases.show_campaign import show_campaign
@@ -128,7 +132,7 @@ def _add_missing(mailer: Mailer, campaign: CampaignReport) -> None:
         if not screen.result(campaign_report.document(after)):
             screen.say("The audience has grown since it was approved, so nothing was sent yet.")
             screen.say(f"Next: mailer campaigns approve {slug}")
-            screen.say(f"      mailer campaigns send {slug}")
+            screen.say(f"      mailer campaigns send {slug}{when.words}")
         raise typer.Exit(75)
 
 

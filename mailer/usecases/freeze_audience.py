@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mailer.compose.rules.size import CLIPPED_AT, CLOSE_TO_CLIPPED
 from mailer.contacts.masking import mask_address
-from mailer.errors import InputError
+from mailer.errors import Fault, InputError
 from mailer.message.click_links import MARK
 from mailer.message.compiled import CompiledMessage
 from mailer.message.longest import longest_reader
@@ -33,6 +34,23 @@ class Longest:
 
     html_bytes: int
     example: str  # the address, masked
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether Gmail hides the end of it."""
+        return self.html_bytes > CLIPPED_AT
+
+    def fault(self, where: str = "") -> Fault | None:
+        """What to say of its size, when it comes close to what Gmail shows, or goes beyond."""
+        if self.html_bytes <= CLOSE_TO_CLIPPED:
+            return None
+        return Fault(
+            f"The HTML part has {self.html_bytes / 1000:.0f} kB for {self.example};"
+            " Gmail hides what comes after 102 kB.",
+            where,
+            hint="Shorten the issue, or the values that it shows; or move stories to the web.",
+            rule="html-size",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,7 @@ def freeze_audience(
     joining: Callable[[Sequence[tuple[str, int]]], Joining] | None = None,
     measured: Sequence[CompiledMessage] = (),
     by_person: bool = False,
+    allow: Callable[[Sequence[Longest | None]], None] = lambda longest: None,
 ) -> Frozen:
     """Writes the audience of a campaign that is being planned.
 
@@ -78,22 +97,22 @@ def freeze_audience(
     ``variants`` are rows' ids, ``letters`` what they hold; ``choose`` says which of them a language
     gets; ``lane_of`` names the lane of a domain. Of a campaign that is there already, ``behind`` is
     its last position, and ``joining`` makes of the lanes what each slice does beside. ``measured``
-    are the measured letters, ``by_person`` says that only who agreed gets them.
+    are the measured letters, ``by_person`` says that only who agreed gets them. ``allow`` is given
+    the longest letters before anything is written, and may raise.
     Raises InputError when somebody lacks a value that the mail needs.
     """
-    names = sorted({name for letter in letters for name in letter.names})
     languages = len(variants) // 2 if draw is not None else len(variants)
-    with gathered(db, selection, names, lane_of, draw, measured=by_person) as crowd:
+    with gathered(db, selection, names_in(letters), lane_of, draw, measured=by_person) as crowd:
         variant_of = {language: choose(language) for language in crowd.languages}
-        gaps, sizes = _Gaps(letters), _Sizes(measured or letters)
-        for values in crowd.values():
-            number = variant_of[values.language]
-            gaps.look(number, values)
-            sizes.look(number, values)
-            if draw is not None:  # by now nobody knows who will get which subject
-                gaps.look(number + languages, values)
-        gaps.complain()
-        longest = sizes.measure(site_url)
+        longest = examine(
+            crowd.values(),
+            letters,
+            variant_of,
+            measured=measured or letters,
+            site_url=site_url,
+            second=languages if draw is not None else 0,
+        )
+        allow(longest)
         with_each = joining(crowd.lanes) if joining is not None else None
         crowd.write(
             campaign_id,
@@ -109,6 +128,36 @@ def freeze_audience(
     return Frozen(
         crowd.size, by_variant, crowd.excluded, crowd.lanes, crowd.held, longest[:languages]
     )
+
+
+def names_in(letters: Sequence[CompiledMessage]) -> Sequence[str]:
+    """The fields that they read."""
+    return sorted({name for letter in letters for name in letter.names})
+
+
+def examine(
+    people: Iterable[Values],
+    letters: Sequence[CompiledMessage],
+    variant_of: Mapping[str | None, int],
+    *,
+    measured: Sequence[CompiledMessage],
+    site_url: str,
+    second: int = 0,
+) -> Sequence[Longest | None]:
+    """Evaluates every letter that people would get; returns the longest of each variant.
+
+    ``second`` is how far behind a letter its twin with the second subject stands, 0 without one.
+    Raises InputError when somebody lacks a value that the mail needs.
+    """
+    gaps, sizes = _Gaps(letters), _Sizes(measured)
+    for values in people:
+        number = variant_of[values.language]
+        gaps.look(number, values)
+        sizes.look(number, values)
+        if second:  # by now nobody knows who will get which subject
+            gaps.look(number + second, values)
+    gaps.complain()
+    return sizes.measure(site_url)
 
 
 class _Sizes:

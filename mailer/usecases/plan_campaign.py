@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mailer.compose.compose import Composed
 from mailer.compose.languages import choose
 from mailer.compose.reading import Brand
-from mailer.compose.rules.size import CLIPPED_AT, CLOSE_TO_CLIPPED
 from mailer.contacts.rule_time import Calendar
 from mailer.errors import Fault, InputError
 from mailer.message.links import KeyRing
@@ -170,8 +170,9 @@ def plan_campaign(
                     "also_for": each.offered.also_for,
                     "subject": each.subject,
                     "from": str(each.sender),
+                    "any_size": _any_size(one),  # for who comes in later
                 }
-                for each in letters[:languages]
+                for each, one in zip(letters, report.variants, strict=False)
             ],
             **(split.frozen(letters[languages:]) if split is not None else {}),
         },
@@ -264,21 +265,18 @@ def _clipped(frozen: Frozen, report: CheckReport) -> Iterator[Fault]:
     """
     told = {each.file for each in report.warnings if each.rule == "html-size"}
     for longest, composed in zip(frozen.longest, report.variants, strict=True):
-        if longest is None or longest.html_bytes <= CLOSE_TO_CLIPPED:
+        fault = longest.fault(composed.where) if longest is not None else None
+        if longest is None or fault is None or _any_size(composed):
             continue
-        if "html-size" in composed.front.silence:
-            continue
-        fault = Fault(
-            f"The HTML part has {longest.html_bytes / 1000:.0f} kB for {longest.example};"
-            " Gmail hides what comes after 102 kB.",
-            composed.where,
-            hint="Shorten the issue, or the values that it shows; or move stories to the web.",
-            rule="html-size",
-        )
-        if longest.html_bytes > CLIPPED_AT:
+        if longest.is_cut:
             raise InputError(fault)
         if composed.where not in told:
             yield fault
+
+
+def _any_size(composed: Composed) -> bool:
+    """Whether the author silenced the rule about what Gmail hides."""
+    return "html-size" in composed.front.silence
 
 
 def _written(letter: Letter) -> tuple[str, str, str]:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from mailer.errors import InputError
 from mailer.model.words import CampaignState
 from mailer.ports import Clock
@@ -36,19 +38,10 @@ def schedule_campaign(
     campaign is under way or over.
     """
     now = clock.now()
-    latest = start_at + LATE if not_after is None else not_after
-    if start_at <= now:
-        raise InputError(f"{_shown(start_at)} has passed.", hint="Leave --at out to send now.")
-    if latest < start_at:
-        raise InputError("--not-after is before --at.")
     with db.write() as connection:
         campaign = campaigns.find(connection, name)
         runs.lock_campaign(connection, db.dialect, campaign.id)
-        if not workers.alive(connection, runs.milliseconds(now)):
-            raise InputError(
-                "No worker is alive to send it then.",
-                hint="Start `mailer worker`, let it run, and schedule again.",
-            )
+        latest = _latest(connection, start_at, not_after, now)
         _require_waiting(campaign_state(connection, campaign.id), campaign.slug)
         runs.move_campaign(connection, campaign.id, CampaignState.scheduled, now=now)
         schedule.write(connection, campaign.id, start_at=start_at, not_after=latest)
@@ -61,6 +54,30 @@ def schedule_campaign(
             campaign_id=campaign.id,
             at=now,
             detail=f"for {_shown(start_at)}, not after {_shown(latest)}",
+        )
+    return latest
+
+
+def require_schedule(
+    start_at: datetime, not_after: datetime | None, *, db: Database, clock: Clock
+) -> None:
+    """Raises InputError as ``schedule_campaign`` would for any campaign that waits."""
+    with db.read() as connection:
+        _latest(connection, start_at, not_after, clock.now())
+
+
+def _latest(
+    connection: Connection, start_at: datetime, not_after: datetime | None, now: datetime
+) -> datetime:
+    latest = start_at + LATE if not_after is None else not_after
+    if start_at <= now:
+        raise InputError(f"{_shown(start_at)} has passed.", hint="Leave --at out to send now.")
+    if latest < start_at:
+        raise InputError("--not-after is before --at.")
+    if not workers.alive(connection, runs.milliseconds(now)):
+        raise InputError(
+            "No worker is alive to send it then.",
+            hint="Start `mailer worker`, let it run, and schedule again.",
         )
     return latest
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from mailer.adapters.inbox import Inbox
+from mailer.store import workers
+from mailer.wiring import open_mailer
 from tests.cli.test_approval import planned, refused
 from tests.command_line import done, mailer, make_workspace
+from tests.usecases.test_plan_sizes import workspace_with
 
 SEND = ("campaigns", "send", "tide-table", "--yes")
 MISSING = (*SEND, "--to-missing")
@@ -36,7 +39,7 @@ def test_newcomers_get_it_and_the_report_counts_them(tmp_path: Path) -> None:
         ["added", "since", "the", "plan", "1"]
     ]
     assert mailer(workspace, *MISSING).err.count("Nobody is missing") == 1
-    refused(mailer(workspace, *MISSING, "--dry-run"), "without --at and --dry-run")
+    refused(mailer(workspace, *MISSING, "--dry-run"), "Leave --dry-run out")
 
 
 def test_who_is_added_is_approved_first(tmp_path: Path) -> None:
@@ -53,6 +56,50 @@ def test_who_is_added_is_approved_first(tmp_path: Path) -> None:
         assert len(inbox.messages) == 2
         done(workspace, *approve)
         assert done(workspace, *SEND)["accepted"] == 3
+
+
+def test_they_are_added_now_and_sent_at_a_time(tmp_path: Path) -> None:
+    with Inbox() as inbox:
+        workspace = planned(tmp_path / "w", inbox.port)
+        done(workspace, *SEND)
+        add(workspace, "carla@example.org")
+        later = (*MISSING, "--at", "+2h")
+        refused(mailer(workspace, *later), "No worker is alive")
+        assert done(workspace, "campaigns", "show", "tide-table")["audience"] == 2  # nobody came in
+        with open_mailer(workspace) as opened, opened.db.write() as connection:
+            workers.sign_on(connection, opened.clock.now())
+        found = done(workspace, *later)
+        assert len(inbox.messages) == 2
+
+    assert (found["state"], found["audience"], found["planned"]) == ("scheduled", 3, 1)
+
+
+def test_a_newcomer_whose_mail_would_be_cut_is_refused(tmp_path: Path) -> None:
+    """As a plan refuses it: before anybody is added, unless the author silenced the rule."""
+    with Inbox() as inbox:
+        for number, silence in enumerate(("", "silence:\n  html-size: All use Thunderbird.\n")):
+            place = tmp_path / str(number)
+            workspace, issue = workspace_with(place, octets=100, silence=silence, port=inbox.port)
+            done(workspace, "campaigns", "plan", issue, "--list", "coast")
+            done(workspace, "campaigns", "send", "notes", "--yes", "--no-site-check")
+            file = workspace / "more.csv"
+            words = ("import", str(file), "--list", "coast", "--keep-columns")
+            send = ("campaigns", "send", "notes", "--yes", "--no-site-check", "--to-missing")
+            file.write_text(f"email,note\nclose@example.org,{'n' * 350}\n", "utf-8")
+            done(workspace, *words)
+            close = mailer(workspace, *send)
+            assert close.status == 0
+            assert ("Beware: The HTML part has" in close.err) == (not silence)
+            file.write_text(f"email,note\nlong@example.org,{'n' * 600}\n", "utf-8")
+            done(workspace, *words)
+            found = mailer(workspace, *send)
+            if silence:
+                assert found.status == 0
+            else:
+                refused(found, "kB for l")
+                assert "long@" not in found.err
+            shown = done(workspace, "campaigns", "show", "notes")
+            assert (shown["audience"], shown["planned"]) == (4 if silence else 3, 0)
 
 
 def test_the_segment_is_that_of_the_plan(tmp_path: Path) -> None:

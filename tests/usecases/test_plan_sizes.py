@@ -18,9 +18,11 @@ contact: desk@example.org
 """
 
 
-def workspace_with(folder: Path, *, octets: int, silence: str = "") -> tuple[Path, str]:
+def workspace_with(
+    folder: Path, *, octets: int, silence: str = "", port: int = 25
+) -> tuple[Path, str]:
     """An issue that shows a note two hundred times, and one reader with a long one."""
-    workspace = make_workspace(folder, site_url="https://news.example.org")
+    workspace = make_workspace(folder, site_url="https://news.example.org", smtp_port=port)
     issue = workspace / "data/issues/notes"
     issue.mkdir(parents=True)
     notes = '{{ note | default("None.") }}\n\n' * 200
