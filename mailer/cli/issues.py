@@ -180,7 +180,8 @@ def render(
 ) -> None:
     """Write what one reader would get: email.html, email.txt, web.html, message.eml.
 
-    Further languages of the issue are written beside them: email.fr.html, and so on. --png takes
+    Further languages of the issue are written beside them: email.fr.html, and so on; with
+    `subject_b`, the message under that subject as message.b.eml. --png takes
     pictures for a review: at 320 and 600 pixels, with pictures off, dark, inverted, without the
     style block; the web version and the text part.
     """
@@ -209,7 +210,11 @@ def render(
     found = {**variants[0], "files": files, "variants": variants}
     if not screen.result(found):
         for each in rendered:
-            screen.say(f"Subject ({each.language}): {each.subject}")
+            if each.second is None:
+                screen.say(f"Subject ({each.language}): {each.subject}")
+            else:
+                screen.say(f"Subject a ({each.language}): {each.subject}")
+                screen.say(f"Subject b ({each.language}): {each.second.subject}")
         screen.table([(file,) for file in files])
         for sizes in variants:
             screen.say(
@@ -222,6 +227,8 @@ def render(
 def _sizes(rendered: Any) -> dict[str, Any]:
     return {
         "language": rendered.language,
+        "subject": rendered.subject,
+        "subject_b": rendered.second.subject if rendered.second is not None else None,
         "html_bytes": len(rendered.html.encode()),
         "text_bytes": len(rendered.text.encode()),
         "message_bytes": len(rendered.message),

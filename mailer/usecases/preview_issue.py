@@ -50,12 +50,14 @@ MOST_FOUND = 20
 class Wish:
     """What somebody wants to see. ``reader`` is an address, LONGEST, a part of either, or empty.
 
-    ``campaign`` is a planned one; else the issue is shown as its files are now.
+    ``campaign`` is a planned one, whose people have their subject; else the issue is shown as its
+    files are now.
     """
 
     reader: str = ""
     language: str = ""
     campaign: str = ""
+    second: bool = False  # under ``subject_b``, where there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class Shown:
     language: str = ""
     address: str = ""
     subject: str = ""
-    subject_b: str = ""  # of a test between two
+    subjects: Sequence[str] = ()  # both, of a test between two
+    second: bool = False  # shown under the second of them
     preheader: str = ""
     message: bytes = b""
     web_page: str = ""
@@ -187,12 +190,15 @@ class IssuePreview:
                 return Shown(report, languages, faults=report.errors, campaigns=waiting)
             number = self._variant(wish.language, reader, report, languages)
             rendered = self._render(report.variants[number], issue, reader, done)
+            other = next((n for n in report.seconds if n.front.lang == rendered.language), None)
+            if other is None:
+                return _shown(rendered, reader, report, languages, waiting)
+            under_b = self._render(other, issue, reader, done)
         except MailerError as error:
             faults = error.faults if isinstance(error, InputError) else (Fault(str(error)),)
             return Shown(report, languages, faults=faults, campaigns=waiting)
-        second = next((n for n in report.seconds if n.front.lang == rendered.language), None)
-        found_b = self._render(second, issue, reader, done).subject if second is not None else ""
-        return replace(_shown(rendered, reader, report, languages, waiting), subject_b=found_b)
+        shown = _shown(under_b if wish.second else rendered, reader, report, languages, waiting)
+        return replace(shown, subjects=(rendered.subject, under_b.subject), second=wish.second)
 
     def _render(
         self, composed: Composed, issue: IssueFolder, reader: Reader, done: _Composed

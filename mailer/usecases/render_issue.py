@@ -67,6 +67,7 @@ class Rendered:
     message: bytes
     served: tuple[Picture | SiteFile, ...]  # pictures, and files that the mail links to
     site_url: str  # where the pages look for them
+    second: Rendered | None = None  # the same under ``subject_b``, where there is one to test
 
 
 def render_issue(
@@ -101,19 +102,23 @@ def render_issue(
     chosen = report.variants
     if not reader.invented:
         chosen = [chosen[variant_for(reader.language, chosen)]]
-    return [
-        render_variant(
-            one,
-            issue=issue,
-            reader=reader,
-            addressed=addressed,
-            fields=fields,
-            keys=keys,
-            sending=sending,
-            now=clock.now(),
+    now, found = clock.now(), []
+    for one in chosen:
+        first, *second = (
+            render_variant(
+                each,
+                issue=issue,
+                reader=reader,
+                addressed=addressed,
+                fields=fields,
+                keys=keys,
+                sending=sending,
+                now=now,
+            )
+            for each in (one, *(s for s in report.seconds if s.front.lang == one.front.lang))
         )
-        for one in chosen
-    ]
+        found.append(replace(first, second=second[0] if second else None))
+    return found
 
 
 def find_reader(connection: Connection, address: str) -> Reader:

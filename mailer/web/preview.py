@@ -84,7 +84,12 @@ class Choice:
             )
         except InputError:
             raise HTTPException(404) from None
-        wish = Wish(asked.get("as", ""), asked.get("lang", ""), asked.get("campaign", ""))
+        version = asked.get("subject", "a")
+        if version not in ("a", "b"):
+            raise HTTPException(404)
+        wish = Wish(
+            asked.get("as", ""), asked.get("lang", ""), asked.get("campaign", ""), version == "b"
+        )
         return cls(wish, look, view)
 
     def query(self, **changed: str) -> str:
@@ -93,6 +98,7 @@ class Choice:
             "as": self.wish.reader,
             "lang": self.wish.language,
             "campaign": self.wish.campaign,
+            "subject": "b" if self.wish.second else "",
             "images": "" if self.look.images else "off",
             "colours": "" if self.look.colours == "light" else self.look.colours,
             "styles": "" if self.look.styles else "off",

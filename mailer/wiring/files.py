@@ -35,6 +35,8 @@ def layout_names(workspace: Path) -> list[tuple[str, bool]]:
 def write_rendered(folder: Path, rendered: Sequence[Rendered]) -> list[str]:
     """Writes what readers would get, the first language under the plain names.
 
+    Under a second subject only the message is written: its parts are the first one's.
+
     The pages show the pictures that lie beside them.
     """
     contents: dict[str, bytes] = {}
@@ -54,6 +56,8 @@ def write_rendered(folder: Path, rendered: Sequence[Rendered]) -> list[str]:
                     text = text.replace(f"cid:{file.content_id}", shown)
             contents[name] = text.encode("utf-8")
         contents[f"message{mark}.eml"] = one.message
+        if one.second is not None:
+            contents[f"message{mark}.b.eml"] = one.second.message
         served |= {f"pictures/{file.name}": file.data for file in one.served}
     return write_files(folder, {**contents, **served})
 

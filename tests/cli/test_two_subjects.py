@@ -263,6 +263,23 @@ def test_check_looks_at_both_subjects(desk: Desk) -> None:
     assert "frist_name" in found["errors"][0]["message"]
 
 
+def test_render_names_both_and_writes_the_message_of_each(desk: Desk, tmp_path: Path) -> None:
+    out = tmp_path / "look"
+    issue = str(desk.workspace / "data/issues/harbour")
+    found = desk.run("issues", "render", issue, "--out", str(out))
+    told = mailer(desk.workspace, "issues", "render", issue, "--out", str(out)).out
+
+    b = "What came in, reader?"
+    assert (found["subject"], found["subject_b"]) == (A, b)
+    assert f"Subject a (en): {A}\nSubject b (en): {b}\n" in told
+    mails = [
+        email.message_from_bytes((out / name).read_bytes(), policy=email.policy.default)
+        for name in ("message.eml", "message.b.eml")
+    ]
+    assert [str(each["Subject"]) for each in mails] == [A, b]
+    assert A in (out / "email.html").read_text("utf-8")
+
+
 def test_copies_of_both_subjects_go_out(desk: Desk) -> None:
     issue = str(desk.workspace / "data/issues/harbour")
     desk.run("issues", "test", issue, "--to", "me@example.org")

@@ -99,6 +99,26 @@ def test_the_page_runs_our_own_script_alone_and_the_mail_none(browser: TestClien
     assert page.headers["x-frame-options"] == "DENY"
 
 
+def test_the_mail_is_seen_under_either_subject(browser: TestClient, workspace: Path) -> None:
+    file = workspace / "data/issues/tide/issue.md"
+    before = file.read_text("utf-8")
+    file.write_text(before.replace("\nsubject:", "\nsubject_b: Or the boats\nsubject:", 1), "utf-8")
+    try:
+        first, second = browser.get("").text, browser.get("?subject=b").text
+        sources = [browser.get(f"?view=source{word}").text for word in ("", "&subject=b")]
+        messages = [browser.get(f"message.eml{word}").text for word in ("", "?subject=b")]
+    finally:
+        file.write_text(before, "utf-8")
+
+    assert "Shown here is a" in first
+    assert 'show b</a>: <strong dir="auto">Or the boats' in first
+    assert "Shown here is b" in second
+    assert ["Subject: Or the boats" in each for each in sources] == [False, True]
+    assert ["Subject: Or the boats" in each for each in messages] == [False, True]
+    assert browser.get("?subject=c").status_code == 404
+    assert "Shown here" not in browser.get("").text
+
+
 def test_pictures_come_from_the_preview_and_not_from_the_site(browser: TestClient) -> None:
     mail = browser.get("mail").text
     sources = set(re.findall(r'src="([^"]+)"', mail))
