@@ -19,7 +19,7 @@ _MARGIN = 60.0  # seconds before its end a token is not used any more
 _TOKEN = re.compile(r"[!-~]{1,16384}").fullmatch
 _HINT = (
     "Check MAILER_SMTP_OAUTH_TOKEN_URL, MAILER_SMTP_CLIENT_ID, MAILER_SMTP_CLIENT_SECRET,"
-    " MAILER_SMTP_REFRESH_TOKEN and MAILER_SMTP_SCOPE."
+    " MAILER_SMTP_REFRESH_TOKEN and MAILER_SMTP_SCOPE; of a route, what mailer.toml says of it."
 )
 
 
@@ -97,7 +97,7 @@ def _read(status: int, body: bytes) -> tuple[str, float]:
 
 def _trouble(why: str, *, temporary: bool) -> OpeningError:
     return OpeningError(
-        f"No token to sign in with came from MAILER_SMTP_OAUTH_TOKEN_URL: {why}.",
+        f"No token to sign in with came from the token address: {why}.",
         stage=Stage.auth,
         temporary=temporary,
         hint=_HINT,

@@ -146,9 +146,11 @@ def _list_unknown(name: str) -> None:
     from mailer.usecases.list_recipients import list_recipients
 
     with screen.opened() as mailer:
-        people = list_recipients(name, db=mailer.db, states=[DeliveryState.unknown])
+        people = list(list_recipients(name, db=mailer.db, states=[DeliveryState.unknown]))
         if not screen.result(people):
             campaign_report.print_recipients(people)
+            if not people:
+                screen.say("Nobody is unknown: of each copy that was sent, the answer is there.")
 
 
 COMMANDS = (approve, choose, pause, cancel, retry, unknown)

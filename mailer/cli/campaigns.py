@@ -211,6 +211,8 @@ def plan(
     if report.image_loads is not LoadMode.off:
         screen.say(loads_report.planned(report))
     screen.say(f"Web version: {report.web_url}")
+    if not report.audience:
+        return
     screen.say(f"Next: mailer campaigns test {report.slug} --to YOU@example.org")
     screen.say(f"      mailer campaigns send {report.slug}")
 

@@ -26,7 +26,7 @@ from mailer.message.keys import is_domain, is_selector
 from mailer.message.mailbox import HeaderError, encode_address
 from mailer.model.measuring import ClickMode, LoadMode, UtmWish
 from mailer.model.words import FrequencyCap, OnUnknown, RetentionRule, SignUpLimit
-from mailer.settings.sending import SECRETS_OF, RoutePlan
+from mailer.settings.sending import SECRETS_OF, RoutePlan, is_secret_place
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DAY = 86_400
@@ -151,22 +151,9 @@ def _names_site(value: str) -> bool:
 
 
 def _token_url(value: object) -> object:
-    if isinstance(value, str) and (_UNFIT_IN_SITE.search(value) or not _is_secret_place(value)):
+    if isinstance(value, str) and (_UNFIT_IN_SITE.search(value) or not is_secret_place(value)):
         raise ValueError("an address that begins with https://")
     return value
-
-
-def _is_secret_place(value: str) -> bool:
-    """Whether a secret may be sent there: through TLS, or not off this machine."""
-    try:
-        parts = urlsplit(value)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    here = host in ("localhost", "127.0.0.1", "::1")
-    return (
-        bool(host) and port != 0 and (parts.scheme == "https" or (parts.scheme == "http" and here))
-    )
 
 
 def _domain(value: object) -> object:
