@@ -106,6 +106,7 @@ def send(folder: Path, port: int, *, threads: int, profiled: bool) -> dict[str, 
         "seconds": seconds,
         "wire_seconds": report.seconds,
         "cpu": _used() - before,
+        "ledger": _seconds(resource.RUSAGE_CHILDREN),
         "memory": peaks.stop(),
         "stages": profile.spent,
     }
@@ -113,8 +114,12 @@ def send(folder: Path, port: int, *, threads: int, profiled: bool) -> dict[str, 
 
 def _used() -> float:
     """Seconds of CPU, of this process and of those that it started and that have ended."""
-    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in both)
+    return _seconds(resource.RUSAGE_SELF) + _seconds(resource.RUSAGE_CHILDREN)
+
+
+def _seconds(who: int) -> float:
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
 
 
 class _Peaks(threading.Thread):

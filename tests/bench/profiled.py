@@ -17,22 +17,23 @@ from mailer.message.compiled import CompiledMessage
 from mailer.message.dkim import Signer
 from mailer.smtp.connection import Connection
 from mailer.smtp.protocol import Machine
-from mailer.store.claims import Ledger
+from mailer.smtp.text import Text
+from mailer.store.apart import Exchanges
 from mailer.store.recorder import Recorder
 from mailer.store.writer import Writer
-from mailer.usecases import dispatch_deliveries, render_ahead
+from mailer.usecases import dispatch_deliveries, send_campaign
 from mailer.usecases.send_campaign import Letters
 
 _SOCKET = selector_events._SelectorSocketTransport  # type: ignore[attr-defined]  # no public name
 
 STAGES: dict[str, list[tuple[Any, str]]] = {
-    "ledger: settle and claim (SQL)": [(Ledger, "exchange")],
-    "ledger: begin, commit, sync": [(Writer, "_commit")],
+    "ledger on the writer's thread, at first": [(Writer, "_commit")],
+    "ledger: told and heard by the pipe": [(Exchanges, "_ask")],
     "links, tokens, headers of the person": [(Letters, "make")],
-    "the letter's bytes": [(CompiledMessage, "merge")],
+    "the letter's bytes": [(CompiledMessage, "merged")],
     "DKIM signature": [(Signer, "sign")],
-    "hash of the bytes": [(render_ahead, "fingerprint")],
-    "the text as DATA carries it": [(render_ahead, "Text")],
+    "check sum of what is one's own": [(send_campaign, "fingerprint")],
+    "the text as DATA carries it": [(Text, "of_plain")],
     "flight recorder": [(Recorder, name) for name in ("claim", "started", "answered", "free")],
     "reply to outcome": [(dispatch_deliveries, "classify")],
     "dispatch": [

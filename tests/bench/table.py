@@ -118,7 +118,7 @@ def _round(table: Table, people: int) -> None:
 
         with _delayed(sink.port) as port:
             trip = delay.round_trip(port)
-            some = min(people, 2_000)
+            some = min(people, 6_000)
             ours = _ours(sink, some, SMALL, port=port)
             share = some / ours["seconds"] * trip / SESSIONS
             table.case("a far server: of a mail a round trip", share, wanted="0.9 / 1.0")
@@ -157,6 +157,7 @@ def _profile(people: int) -> None:
             timed = _ours(sink, people, SMALL, signed=signed, more=("profile",))
         print(f"\n{title}: µs of CPU of one mail, with timers in (their own time is in it)")
         rows = sorted(timed["stages"].items(), key=lambda row: -row[1])
+        rows.append(("the ledger's process: SQL and commits", timed["ledger"]))
         rows.append(("the event loop, and the rest", timed["cpu"] - sum(s for _, s in rows)))
         for stage, seconds in rows:
             print(f"{stage:40}{1e6 * seconds / people:8.1f}{seconds / timed['cpu']:6.0%}")
