@@ -214,6 +214,8 @@ def plan(
     if not report.audience:
         return
     screen.say(f"Next: mailer campaigns test {report.slug} --to YOU@example.org")
+    if mailer.settings.require_approval:
+        screen.say(f"      mailer campaigns approve {report.slug}")
     screen.say(f"      mailer campaigns send {report.slug}")
 
 

@@ -87,7 +87,8 @@ def _print(found: Rehearsal, mailer: Mailer) -> None:
     if found.troubles:
         screen.say("Next: mend the issue or the people, and plan it again.")
     elif found.letters:
-        screen.say(f"Next: mailer campaigns send {found.slug}")
+        first = "approve" if mailer.settings.require_approval else "send"
+        screen.say(f"Next: mailer campaigns {first} {found.slug}")
 
 
 def _skipped(found: Rehearsal) -> list[tuple[str, int]]:

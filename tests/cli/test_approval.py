@@ -38,9 +38,11 @@ def planned(folder: Path, port: int, **settings: object) -> Path:
     return workspace
 
 
-def plan(workspace: Path) -> None:
+def plan(workspace: Path) -> str:
     issue = str(workspace / "data/issues/tide-table")
-    done(workspace, "campaigns", "plan", issue, "--list", "coast", "--blank-ok")
+    result = mailer(workspace, "campaigns", "plan", issue, "--list", "coast", "--blank-ok")
+    assert result.status == 0, result.err
+    return result.out
 
 
 def edit(workspace: Path) -> None:
@@ -57,6 +59,19 @@ def test_without_the_setting_nobody_is_asked(tmp_path: Path) -> None:
         workspace = planned(tmp_path / "w", inbox.port)
 
         assert mailer(workspace, *SEND).status == 0
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_comes_next_is_the_approval_where_one_is_asked(tmp_path: Path, asked: bool) -> None:
+    with Inbox() as inbox:
+        workspace = planned(tmp_path / "w", inbox.port, require_approval=asked)
+
+        said = plan(workspace)
+        rehearsed = mailer(workspace, *SEND, "--dry-run").out
+
+    assert ("mailer campaigns approve tide-table" in said) is asked
+    step = "approve" if asked else "send"
+    assert f"Next: mailer campaigns {step} tide-table" in rehearsed
 
 
 def test_an_edit_and_a_new_plan_void_an_approval(tmp_path: Path) -> None:
