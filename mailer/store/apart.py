@@ -54,6 +54,7 @@ class Exchanges:
         self._pipe: Pipe | None = None
         self._end: socket | None = None  # of the same pipe: closed for writing, it ends the process
         self._ready = False
+        self._stillborn = False
         self._thread: ThreadPoolExecutor | None = None
         if database.on_sqlite and left >= WORTH_IT and _several_cores():
             self._start(database.url.database or "")
@@ -106,23 +107,33 @@ class Exchanges:
         self.close()
 
     def _start(self, path: str) -> None:
+        """Starts the process. Where that fails, the writer goes on doing the work."""
         ours, theirs = socketpair()
-        with theirs:
+        with theirs, suppress(OSError):
             self._process = subprocess.Popen(  # noqa: S603  # ourselves, and a number
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                # "-P": what lies in the current folder is not ours to import.
+                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # Ctrl-C is for the sender, which then ends it in order
             )
+        if self._process is None:
+            ours.close()
+            return
         self._end = ours.dup()
         self._pipe = Pipe(ours.detach())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._pipe.send((path, self._ledger, BUSY_TIMEOUT_MS))
+        with suppress(OSError):  # it has ended, and that is what is heard first
+            self._pipe.send((path, self._ledger, BUSY_TIMEOUT_MS))
 
     def _is_ready(self) -> bool:
-        if not self._ready and self._pipe is not None and self._pipe.poll(GRACE):
-            self._ready = self._receive() == _READY
+        """Whether it has said so. One that ended before has done nothing, and is not missed."""
+        if not self._ready and not self._stillborn and self._pipe is not None:
+            try:
+                self._ready = self._pipe.poll(GRACE) and self._receive() == _READY
+            except StoppedError:  # why is on standard error, which it shares
+                self._stillborn = True
         return self._ready
 
     def _receive(self) -> Any:

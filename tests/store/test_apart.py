@@ -167,3 +167,31 @@ def test_a_file_that_another_program_holds_is_told_as_such(
                 ask(exchanges, [], 1)
             other.execute("ROLLBACK")
         assert len(ask(exchanges, [], 1).claimed) == 1
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python"])
+def test_where_it_does_not_start_the_writer_does_the_work(
+    db: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr("sys.executable", program)
+
+    with Exchanges(ledger, db, left=12) as exchanges:
+        first = ask(exchanges, [], 5)
+        second = ask(exchanges, outcomes(first), 20)
+
+    assert [len(each.claimed) for each in (first, second)] == [5, 8]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_it_imports_nothing_that_lies_in_the_current_folder(
+    db: Database, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('not the library')")
+    monkeypatch.chdir(tmp_path)
+
+    with Exchanges(ledger, db, left=12) as exchanges:
+        assert len(ask(exchanges, [], 5).claimed) == 5
+        assert exchanges.helper is not None
+        os.kill(exchanges.helper, 0)
+        assert exchanges._ready
