@@ -38,7 +38,6 @@ WORTH_IT = 1_000  # people left to try: the process takes about a tenth of a sec
 GRACE = 0.0  # seconds that a first exchange waits for it; meanwhile the writer does the work
 _PATIENCE = 10.0  # seconds for its end
 _READY = "ready"
-_CACHE_KIB = 16_384  # of SQLite, in the process: what it touches lies side by side
 
 
 class Exchanges:
@@ -202,7 +201,7 @@ class _Books:
         self._ledger = ledger
         self._file = SqliteFile(path)
         self._driver = sqlite3.connect(path, timeout=busy_timeout / 1000)
-        configure(self._driver, cache_kib=_CACHE_KIB)
+        configure(self._driver)
         # What the statements need of a connection, without the library around it.
         self._bare: Any = SimpleNamespace(
             dialect=SimpleNamespace(name="sqlite"),

@@ -154,6 +154,7 @@ def gathered(
         connection.detach()  # its settings and temporary tables must not go back to the pool
         if db.on_sqlite:
             driver: Any = connection.connection.dbapi_connection
+            driver.execute("PRAGMA cache_size = -65536")
             driver.execute("PRAGMA temp_store = FILE")
             driver.execute("PRAGMA temp.journal_mode = OFF")
             driver.execute("PRAGMA temp.cache_size = -131072")  # they are met in another order
