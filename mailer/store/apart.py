@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection as Pipe
-from socket import SHUT_WR, socket, socketpair
+from socket import SHUT_WR, socketpair
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -49,19 +49,15 @@ class Exchanges:
     def __init__(self, ledger: Ledger, database: Database, *, left: int) -> None:
         self._ledger = ledger
         self._database = database
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pipe: Pipe | None = None
-        self._end: socket | None = None  # of the same pipe: closed for writing, it ends the process
-        self._ready = False
-        self._stillborn = False
-        self._thread: ThreadPoolExecutor | None = None
+        self._process: _Process | None = None
         if database.on_sqlite and left >= WORTH_IT and _several_cores():
-            self._start(database.url.database or "")
+            with suppress(OSError):  # where none can be started, the writer goes on
+                self._process = _Process(database, ledger)
 
     @property
     def helper(self) -> int | None:
         """The process's number, when there is one."""
-        return None if self._process is None else self._process.pid
+        return None if self._process is None else self._process.number
 
     def submit(
         self,
@@ -73,8 +69,8 @@ class Exchanges:
         day: Day | None,
     ) -> Future[Exchange]:
         """As ``Ledger.exchange``. The one before must be done."""
-        if self._thread is not None and self._is_ready():
-            return self._thread.submit(self._ask, settled, want, now, limits, day)
+        if self._process is not None and self._process.ready:
+            return self._process.submit(settled, want, now, limits, day)
         ledger = self._ledger
         return self._database.writer.submit(
             lambda connection: ledger.exchange(
@@ -84,20 +80,8 @@ class Exchanges:
 
     def close(self) -> None:
         """Lets a running exchange end, and then the process."""
-        if self._end is not None:
-            with suppress(OSError):  # it has ended by itself
-                self._end.shutdown(SHUT_WR)
-            self._end.close()
-        if self._thread is not None:
-            self._thread.shutdown()
-        if self._pipe is not None:
-            self._pipe.close()
         if self._process is not None:
-            try:
-                self._process.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._process.close()
 
     def __enter__(self) -> Exchanges:
         return self
@@ -105,10 +89,15 @@ class Exchanges:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start(self, path: str) -> None:
-        """Starts the process. Where that fails, the writer goes on doing the work."""
+
+class _Process:
+    """The sender's half: the process, the pipe to it, and a thread that waits for its answers."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        """Raises OSError when it can't be started."""
+        self._shown = database.shown
         ours, theirs = socketpair()
-        with theirs, suppress(OSError):
+        with ours, theirs:
             self._process = subprocess.Popen(  # noqa: S603  # ourselves, and a number
                 # "-P": what lies in the current folder is not ours to import.
                 [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
@@ -117,34 +106,41 @@ class Exchanges:
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # Ctrl-C is for the sender, which then ends it in order
             )
-        if self._process is None:
-            ours.close()
-            return
-        self._end = ours.dup()
-        self._pipe = Pipe(ours.detach())
+            self._end = ours.dup()  # closed for writing, it ends the process
+            self._pipe = Pipe(ours.detach())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        with suppress(OSError):  # it has ended, and that is what is heard first
-            self._pipe.send((path, self._ledger, BUSY_TIMEOUT_MS))
+        self._state: bool | None = None  # None: not heard of yet; False: it ended before
+        self._tell((database.url.database or "", ledger, BUSY_TIMEOUT_MS))
 
-    def _is_ready(self) -> bool:
+    @property
+    def number(self) -> int:
+        return self._process.pid
+
+    @property
+    def ready(self) -> bool:
         """Whether it has said so. One that ended before has done nothing, and is not missed."""
-        if not self._ready and not self._stillborn and self._pipe is not None:
+        if self._state is None and self._pipe.poll(GRACE):
             try:
-                self._ready = self._pipe.poll(GRACE) and self._receive() == _READY
+                self._state = self._hear() == _READY
             except StoppedError:  # why is on standard error, which it shares
-                self._stillborn = True
-        return self._ready
+                self._state = False
+        return self._state is True
 
-    def _receive(self) -> Any:
-        if self._pipe is None:
-            raise ValueError("there is no process")
+    def submit(self, *asked: Any) -> Future[Exchange]:
+        """Has an exchange done there; what is asked is what ``Ledger.exchange`` is."""
+        return self._thread.submit(self._ask, *asked)
+
+    def close(self) -> None:
+        with suppress(OSError):  # it has ended by itself
+            self._end.shutdown(SHUT_WR)
+        self._end.close()
+        self._thread.shutdown()
+        self._pipe.close()
         try:
-            return self._pipe.recv()
-        except (EOFError, OSError) as error:
-            raise StoppedError(
-                "The process that writes the ledger has ended.",
-                hint="Nothing is lost: `mailer campaigns send` continues from the ledger.",
-            ) from error
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _ask(
         self,
@@ -154,16 +150,29 @@ class Exchanges:
         limits: Mapping[int, int],
         day: Day | None,
     ) -> Exchange:
-        rows = [_packed(row) for row in settled]
-        with self._database.errors():
-            if self._pipe is not None:
-                with suppress(OSError):  # it has ended, and that is what is heard next
-                    self._pipe.send((rows, want, now, dict(limits), day))
-            answer = self._receive()
-            if isinstance(answer, Exception):
+        # Not for the process, in which this module is loaded as well: it brings both drivers.
+        from mailer.store.trouble import translated
+
+        self._tell(([_packed(row) for row in settled], want, now, dict(limits), day))
+        answer = self._hear()
+        if isinstance(answer, Exception):
+            with translated(self._shown):
                 raise answer
         claimed, *rest = answer
         return Exchange([Claimed(*row) for row in claimed], *rest)
+
+    def _tell(self, what: object) -> None:
+        with suppress(OSError):  # it has ended, and that is what is heard next
+            self._pipe.send(what)
+
+    def _hear(self) -> Any:
+        try:
+            return self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise StoppedError(
+                "The process that writes the ledger has ended.",
+                hint="Nothing is lost: `mailer campaigns send` continues from the ledger.",
+            ) from error
 
 
 def _several_cores() -> bool:

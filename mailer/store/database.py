@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,6 @@ class Database:
         except StoppedError:
             self.engine.dispose()
             raise
-
-    def errors(self) -> AbstractContextManager[None]:
-        """Turns the driver's errors into sentences, as in a transaction."""
-        return translated(self.shown)
 
     @cached_property
     def writer(self) -> Writer:

@@ -194,4 +194,5 @@ def test_it_imports_nothing_that_lies_in_the_current_folder(
         assert len(ask(exchanges, [], 5).claimed) == 5
         assert exchanges.helper is not None
         os.kill(exchanges.helper, 0)
-        assert exchanges._ready
+        assert exchanges._process is not None
+        assert exchanges._process.ready
