@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mailer.cli import screen
+from mailer.cli import measured, screen
 from mailer.model.measuring import ClickMode
 from mailer.model.shown import counted, headcount
 
 if TYPE_CHECKING:
     from mailer.usecases.plan_campaign import PlanReport
     from mailer.usecases.report_clicks import ClicksReport
-
-WHY = {
-    "agent": "the program named itself as one, or named nothing",
-    "network": "from a network of a link scanner",
-    "early": "before the mail could have been read",
-    "burst": "several links of one mail within seconds",
-    "repeat": "the same link again within seconds",
-    "crowd": "the mails of many readers, from one network at one time",
-}
 
 
 def planned(report: PlanReport) -> str:
@@ -37,14 +28,7 @@ def document(report: ClicksReport) -> dict[str, Any]:
     found: dict[str, Any] = {"mode": report.mode}
     if report.mode is ClickMode.off:
         return found
-    found |= {
-        "raw": report.raw,
-        "filtered": report.filtered,
-        "left_out": report.left_out,
-        "rules_dated": report.rules_dated,
-    }
-    if report.mode is ClickMode.people:
-        found |= {"people": report.people, "measured_people": report.measured}
+    found |= measured.numbers(report)
     found["links"] = [
         {
             "number": each.number,
@@ -71,18 +55,7 @@ def show(report: ClicksReport) -> None:
         screen.say("Clicks: not measured.")
         return
     screen.say(f"Clicks ({report.mode})")
-    totals: list[tuple[str, object]] = [
-        ("raw, machines with it", report.raw),
-        *((f"– {why}: {WHY.get(why, why)}", many) for why, many in report.left_out.items()),
-        ("filtered", report.filtered),
-    ]
-    if report.mode is ClickMode.people:
-        totals += [
-            ("different readers", report.people or 0),
-            ("of the audience, who agreed to it", report.measured or 0),
-        ]
-    screen.table(totals)
-    screen.say(f"  Machines are guessed at, by rules of {report.rules_dated}.")
+    measured.show(report, readers="different readers")
     if report.links:
         screen.say()
         screen.say("  Of each link: raw, filtered")

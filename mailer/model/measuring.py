@@ -29,6 +29,24 @@ def by_person(frozen: Mapping[str, Any]) -> bool:
     return frozen.get("clicks") == ClickMode.people or frozen.get("image_loads") == LoadMode.people
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was counted of a campaign, with machines and without.
+
+    ``raw`` is everything, ``filtered`` what is left without what the rules take for machines.
+    ``people`` are different readers from whose mails the filtered came, and ``measured`` how many
+    of the audience say yes to being measured now; both are None where nobody is named.
+    """
+
+    mode: ClickMode | LoadMode
+    raw: int = 0
+    filtered: int = 0
+    people: int | None = None
+    measured: int | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)  # verdict → how many
+    rules_dated: str = ""
+
+
 UTM_NAMES = ("source", "medium", "campaign", "content", "term")
 
 

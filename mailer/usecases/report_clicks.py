@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from mailer.model.measuring import ClickMode
+from mailer.model.measuring import ClickMode, Measured
 from mailer.store import campaigns, clicks
 from mailer.store.clicks import LinkCount
 from mailer.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class ClicksReport:
-    """``raw`` is every click, ``filtered`` what is left without what the rules take for machines.
+class ClicksReport(Measured):
+    """What was counted of a campaign's links, and of each of them."""
 
-    ``people`` are different readers among the filtered, and ``measured`` how many of the audience
-    say yes to being measured now; both are None where nobody is named.
-    """
-
-    mode: ClickMode
-    raw: int = 0
-    filtered: int = 0
-    people: int | None = None
-    measured: int | None = None
-    left_out: Mapping[str, int] = field(default_factory=dict)  # verdict → clicks
     links: Sequence[LinkCount] = ()
-    rules_dated: str = ""
 
 
 def report_clicks(name: str | int, *, db: Database, rules_dated: str) -> ClicksReport:
