@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -119,3 +121,15 @@ def story(site: Site) -> Story:
         f"/u/{site.token(Purpose.unsubscribe, campaign.id, anna)}",
         f"/p/{site.token(Purpose.preferences, campaign.id, anna)}",
     )
+
+
+def speak(address: str, request: bytes) -> bytes:
+    """Sends bytes as they are and returns all that comes back until the server closes."""
+    host, port = urlsplit(address).hostname, urlsplit(address).port
+    assert host is not None
+    with socket.create_connection((host, port), timeout=20) as connection:
+        connection.sendall(request)
+        answer = b""
+        while piece := connection.recv(65_536):
+            answer += piece
+        return answer

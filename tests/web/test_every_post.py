@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
 
 import pytest
 from starlette.applications import Starlette
@@ -16,7 +14,7 @@ from mailer.message.links import Purpose
 from mailer.web import forms, server
 from mailer.web.front import Front
 from tests import builders
-from tests.web.conftest import ORIGIN, Site, Story
+from tests.web.conftest import ORIGIN, Site, Story, speak
 
 pytestmark = pytest.mark.parametrize("db", ["sqlite"], indirect=True)  # not about the store
 
@@ -64,17 +62,6 @@ def _posts(site: Site, story: Story) -> list[str]:
     return found
 
 
-def _speak(address: str, request: bytes) -> bytes:
-    host, port = urlsplit(address).hostname, urlsplit(address).port
-    assert host is not None
-    with socket.create_connection((host, port), timeout=20) as connection:
-        connection.sendall(request)
-        answer = b""
-        while piece := connection.recv(65_536):
-            answer += piece
-        return answer
-
-
 def _kind(path: str) -> str:
     return "application/json" if path.endswith("/json") else FORM
 
@@ -85,10 +72,10 @@ def test_a_hundred_megabytes_are_refused_by_each(writing: Site, story: Story) ->
         for path in _posts(writing, story):
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {_kind(path)}\r\n"
             announced = f"{head}Content-Length: 100000000\r\n\r\n".encode() + b"x" * 1000
-            assert _speak(address, announced).startswith(b"HTTP/1.1 413 "), path
+            assert speak(address, announced).startswith(b"HTTP/1.1 413 "), path
             pieces = b"".join(b"4000\r\n" + b"x" * 0x4000 + b"\r\n" for _ in range(5))
             unknown = f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + pieces
-            assert _speak(address, unknown).startswith(b"HTTP/1.1 413 "), path
+            assert speak(address, unknown).startswith(b"HTTP/1.1 413 "), path
 
     assert builders.dump(writing.db) == before
 
@@ -101,7 +88,7 @@ def test_none_waits_for_a_body_that_does_not_come(
         for path in _posts(writing, story):
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {_kind(path)}\r\n"
             begun = f"{head}Content-Length: 26\r\n\r\nList".encode()
-            assert _speak(address, begun).startswith(b"HTTP/1.1 408 "), path
+            assert speak(address, begun).startswith(b"HTTP/1.1 408 "), path
 
 
 def test_a_reader_s_browser_lends_nothing_to_another_site(writing: Site, story: Story) -> None:

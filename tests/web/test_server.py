@@ -16,7 +16,7 @@ from mailer.message.links import Purpose
 from mailer.web import connection, forms, server
 from mailer.web.site import make_site
 from tests import builders
-from tests.web.conftest import Site, Story
+from tests.web.conftest import Site, Story, speak
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 
@@ -27,18 +27,6 @@ def address(site: Site) -> Iterator[str]:
         yield url
 
 
-def _speak(address: str, request: bytes) -> bytes:
-    """Sends bytes as they are and returns all that comes back until the server closes."""
-    host, port = urlsplit(address).hostname, urlsplit(address).port
-    assert host is not None
-    with socket.create_connection((host, port), timeout=20) as connection:
-        connection.sendall(request)
-        answer = b""
-        while piece := connection.recv(65_536):
-            answer += piece
-        return answer
-
-
 def test_one_click_as_a_large_provider_sends_it(site: Site, story: Story, address: str) -> None:
     """The request of RFC 8058 section 8.2, byte by byte."""
     request = (
@@ -46,7 +34,7 @@ def test_one_click_as_a_large_provider_sends_it(site: Site, story: Story, addres
         "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 26\r\n"
         "Connection: close\r\n\r\nList-Unsubscribe=One-Click"
     )
-    answer = _speak(address, request.encode())
+    answer = speak(address, request.encode())
 
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -83,7 +71,7 @@ def test_a_hundred_megabytes_are_refused_without_reading_them(
     site: Site, story: Story, address: str
 ) -> None:
     request = f"POST {story.unsubscribe} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
-    answer = _speak(address, request.encode() + b"x" * 1000)  # and the rest never needs to come
+    answer = speak(address, request.encode() + b"x" * 1000)  # and the rest never needs to come
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"connection: close" in answer.lower()
@@ -118,7 +106,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     monkeypatch.setattr(forms, "PATIENCE", 0.3)
     request = f"POST {story.unsubscribe} HTTP/1.1\r\nHost: x\r\nContent-Length: 26\r\n\r\nList"
 
-    assert _speak(address, request.encode()).startswith(b"HTTP/1.1 408 ")
+    assert speak(address, request.encode()).startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
@@ -144,7 +132,7 @@ def test_a_reader_who_goes_away_harms_nobody(site: Site, story: Story, address: 
     ],
 )
 def test_what_is_no_request_is_refused(address: str, request_bytes: bytes) -> None:
-    assert _speak(address, request_bytes).startswith(b"HTTP/1.1 400 ")
+    assert speak(address, request_bytes).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
@@ -157,7 +145,7 @@ def test_what_is_no_request_is_refused(address: str, request_bytes: bytes) -> No
     ],
 )
 def test_a_head_without_end_is_refused(address: str, request_bytes: bytes) -> None:
-    assert _speak(address, request_bytes).startswith(b"HTTP/1.1 431 ")
+    assert speak(address, request_bytes).startswith(b"HTTP/1.1 431 ")
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
@@ -177,7 +165,7 @@ def test_paths_do_not_climb_out(address: str) -> None:
         "//etc/passwd",
         "/i/\\..\\..\\x.png",
     ):
-        answer = _speak(
+        answer = speak(
             address, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
         )
         assert answer.startswith(b"HTTP/1.1 404 ")
@@ -190,8 +178,8 @@ def test_a_head_that_does_not_come_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(connection, "PATIENCE", 0.3)
     with server.serving(site.mailer) as address:
-        assert _speak(address, begun).startswith(b"HTTP/1.1 408 ")
-        assert _speak(address, b"") == b""  # nothing was asked, so nothing is answered
+        assert speak(address, begun).startswith(b"HTTP/1.1 408 ")
+        assert speak(address, b"") == b""  # nothing was asked, so nothing is answered
 
 
 @pytest.mark.parametrize("db", ["sqlite"], indirect=True)
@@ -200,7 +188,7 @@ def test_a_second_head_is_not_waited_for_either(
 ) -> None:
     monkeypatch.setattr(connection, "PATIENCE", 0.3)
     with server.serving(site.mailer) as address:
-        answer = _speak(address, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he")
+        answer = speak(address, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /he")
 
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"HTTP/1.1 408 " in answer
