@@ -13,7 +13,12 @@ from mailer.model.shown import counted
 from mailer.model.words import DeliveryState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mailer.usecases.show_campaign import CampaignReport
     from mailer.wiring import Mailer
+
+NOBODY_UNKNOWN = "Nobody is unknown: of each copy that was sent, the answer is there."
 
 
 def approve(
@@ -74,21 +79,24 @@ def pause(name: Id) -> None:
     from mailer.usecases.stop_campaign import pause_campaign
 
     with screen.opened() as mailer:
-        number = pause_campaign(name, db=mailer.db, clock=mailer.clock)
-    if not screen.result({"campaign": number, "state": "paused"}):
-        screen.say("Paused: a process that is sending it stops within a second.")
-        screen.say(f"Next: mailer campaigns resume {name}")
+        done = pause_campaign(name, db=mailer.db, clock=mailer.clock)
+    if not screen.result({"campaign": done.campaign, "slug": done.slug, "state": "paused"}):
+        screen.say(f"Paused: “{done.slug}”. A process that is sending it stops within a second.")
+        screen.say(f"Next: mailer campaigns resume {done.slug}")
 
 
 def cancel(name: Id, yes: Yes = False) -> None:
     """Skip whoever has not been sent it yet, for good."""
-    from mailer.usecases.stop_campaign import cancel_campaign
+    from mailer.usecases.stop_campaign import cancel_campaign, require_unfinished
 
-    screen.confirm(f"Cancel {name}, for good? Type yes:", answer="yes", yes=yes)
     with screen.opened() as mailer:
-        skipped = cancel_campaign(name, **_reopening(mailer))
-    if not screen.result({"campaign": name, "state": "cancelled", "skipped": skipped}):
-        screen.say(f"Cancelled. {counted(skipped, 'person is', 'people are')} skipped.")
+        slug = require_unfinished(name, db=mailer.db)
+        screen.confirm(f"Cancel “{slug}”, for good? Type yes:", answer="yes", yes=yes)
+        done = cancel_campaign(name, **_reopening(mailer))
+    document = {"campaign": done.campaign, "slug": done.slug, "state": "cancelled"}
+    if not screen.result({**document, "skipped": done.skipped}):
+        people = counted(done.skipped, "person is", "people are")
+        screen.say(f"Cancelled: “{done.slug}”. {people} skipped.")
 
 
 def retry(name: Id) -> None:
@@ -97,7 +105,7 @@ def retry(name: Id) -> None:
 
     with screen.opened() as mailer:
         people = retry_refused(name, **_reopening(mailer))
-        _reopened(mailer, name, people, "put back to planned")
+        _reopened(mailer, name, people, "put back to planned", _why_nobody_is_retried)
 
 
 def unknown(
@@ -119,7 +127,8 @@ def unknown(
 
     with screen.opened() as mailer:
         people = (resend_unknown if resend else skip_unknown)(name, **_reopening(mailer))
-        _reopened(mailer, name, people, "put back to planned" if resend else "skipped")
+        what = "put back to planned" if resend else "skipped"
+        _reopened(mailer, name, people, what, lambda report: (NOBODY_UNKNOWN, ""))
 
 
 def _reopening(mailer: Mailer) -> dict[str, Any]:
@@ -131,15 +140,46 @@ def _reopening(mailer: Mailer) -> dict[str, Any]:
     }
 
 
-def _reopened(mailer: Mailer, name: str, people: int, what: str) -> None:
+def _reopened(
+    mailer: Mailer,
+    name: str,
+    people: int,
+    what: str,
+    why_nobody: Callable[[CampaignReport], tuple[str, str]],
+) -> None:
+    """Tells how many were moved; of nobody, ``why_nobody`` tells the reason and what to type."""
     from mailer.usecases.show_campaign import show_campaign
 
     report = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
-    if screen.result(campaign_report.document(report)):
+    why, then = ("", "") if people else why_nobody(report)
+    document = {**campaign_report.document(report), "moved": people, "why_nobody": why or None}
+    if screen.result({**document, "next": then or None}):
         return
-    screen.say(f"{counted(people, 'person was', 'people were')} {what}.")
-    if report.counts.left:
+    screen.say(why or f"{counted(people, 'person was', 'people were')} {what}.")
+    if then:
+        screen.say(f"Next: {then}")
+    elif report.counts.left:
         screen.say(f"Next: mailer campaigns send {report.slug}")
+
+
+def _why_nobody_is_retried(report: CampaignReport) -> tuple[str, str]:
+    """The reason in a sentence, and the command that helps; nothing when none does."""
+    counts, command = report.counts, "mailer campaigns"
+    if counts.refused:
+        reasons = report.reasons.get(DeliveryState.refused, {}).items()
+        told = ", ".join(f"{reason or 'no reason given'} {people:,}" for reason, people in reasons)
+        are = counted(counts.refused, "person is", "people are")
+        why = f"Nobody was put back: {are} refused, which trying again does not cure ({told})."
+        return why, f"{command} recipients {report.slug} --state refused"
+    why = "Nobody was put back, because nobody is refused."
+    if counts.unknown:
+        unknown = counted(counts.unknown, "person is", "people are")
+        why += f" {unknown} unknown, and retry leaves them alone."
+        return why, f"{command} unknown {report.slug}"
+    if counts.left:
+        why += f" {counted(counts.left, 'person waits', 'people wait')} for a send."
+        return why, f"{command} send {report.slug}"
+    return why, f"{command} show {report.slug}"
 
 
 def _list_unknown(name: str) -> None:
@@ -150,7 +190,7 @@ def _list_unknown(name: str) -> None:
         if not screen.result(people):
             campaign_report.print_recipients(people)
             if not people:
-                screen.say("Nobody is unknown: of each copy that was sent, the answer is there.")
+                screen.say(NOBODY_UNKNOWN)
 
 
 COMMANDS = (approve, choose, pause, cancel, retry, unknown)

@@ -45,6 +45,7 @@ def send(
 
     from mailer.settings import parse_wait
     from mailer.usecases.schedule_campaign import note_destination, require_schedule
+    from mailer.usecases.send_campaign import require_startable
     from mailer.usecases.show_campaign import show_campaign
 
     max_wait = parse_wait(wait)
@@ -56,6 +57,7 @@ def send(
         mailer.require_sendable(spooled=spool is not None)
         before = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
         missing = _missing(mailer, before) if to_missing else 0
+        require_startable(name, db=mailer.db, keys=mailer.keys, growing=missing > 0)
         _look_first(mailer, before, frozen=frozen, site_check=site_check, far=spool is None)
         _ask(mailer, before, yes=yes, spool=spool, at=start_at, missing=missing)
         when.spread(mailer, before, start_at, missing)

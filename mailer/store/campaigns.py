@@ -21,8 +21,18 @@ from mailer.store.lanes import earliest_due, lanes_of
 from mailer.store.ledger import Moved, allow, tally
 
 _S = DeliveryState
-CURABLE = ("expired", "rejected", "policy", "mailbox_full", "mailbox_inactive", "message")
-# ↑ refusals that trying again may cure: not those that say that the address does not exist
+# Refusals that trying again may cure, in the words of ``message.replies``: not those that say that
+# the address does not exist, that the letter can't be made, or that it is too large.
+CURABLE = (
+    "expired",
+    "rejected",
+    "rejected_content",
+    "mailbox_full",
+    "mailbox_disabled",
+    "not_allowed",
+    "routing",
+    "eai_unsupported",
+)
 
 
 @dataclass(frozen=True, slots=True)

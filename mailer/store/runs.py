@@ -231,9 +231,12 @@ def move_campaign(
     if current is target:
         return
     if target not in CAMPAIGN_MOVES[current]:
+        slug = connection.execute(
+            text("SELECT slug FROM campaign WHERE id = :campaign"), {"campaign": campaign_id}
+        ).scalar_one()
         raise MailerError(
-            f"The campaign is {current}; it can't become {target}.",
-            hint=f"`mailer campaigns show {campaign_id}` tells more.",
+            f"The campaign “{slug}” is {current}; it can't become {target}.",
+            hint=f"`mailer campaigns show {slug}` tells more.",
         )
     stamp = ""
     if target is CampaignState.sending:

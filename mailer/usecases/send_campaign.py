@@ -388,9 +388,21 @@ class Letters:
         return text
 
 
-def require_sendable(campaign: Row[Any], keys: KeyRing) -> None:
+def require_startable(
+    name: str | int, *, db: Database, keys: KeyRing, growing: bool = False
+) -> None:
+    """Raises as ``send_campaign`` would of a campaign that is over: before anybody is asked.
+
+    ``growing`` says that people are about to be added, who start a finished one again.
+    """
+    with db.read() as connection:
+        require_sendable(campaigns.find(connection, name), keys, growing=growing)
+
+
+def require_sendable(campaign: Row[Any], keys: KeyRing, *, growing: bool = False) -> None:
     """Raises InputError for a campaign that is over, SettingsError when its key is gone."""
-    if campaign.state not in _STARTABLE:
+    starts_again = growing and campaign.state == CampaignState.finished
+    if campaign.state not in _STARTABLE and not starts_again:
         raise InputError(
             f"The campaign “{campaign.slug}” is {campaign.state}; there is nothing to send.",
             hint=f"`mailer campaigns show {campaign.slug}` tells more.",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
 
 from mailer.errors import BusyError, InputError
 from mailer.model.words import CampaignState
@@ -12,30 +16,50 @@ from mailer.store.database import Database
 from mailer.usecases.send_campaign import Schedule
 
 
-def pause_campaign(name: str | int, *, db: Database, clock: Clock) -> int:
-    """Tells whoever sends it to stop: within a second it takes nothing more. Returns its number.
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A campaign that was stopped. ``skipped``: how many it will not be sent to, for good."""
+
+    campaign: int
+    slug: str
+    skipped: int = 0
+
+
+def require_unfinished(name: str | int, *, db: Database) -> str:
+    """The slug of a campaign that may be cancelled, before anybody is asked. Raises InputError."""
+    with db.read() as connection:
+        campaign = campaigns.find(connection, name)
+    _refuse(campaign, CampaignState.finished)
+    return str(campaign.slug)
+
+
+def pause_campaign(name: str | int, *, db: Database, clock: Clock) -> Stopped:
+    """Tells whoever sends it to stop: within a second it takes nothing more.
 
     What is on the wire is finished; the rest goes back to ``planned`` and waits for ``resume``.
+    Raises InputError when it is over.
     """
     with db.write() as connection:
         campaign = campaigns.find(connection, name)
         runs.lock_campaign(connection, db.dialect, campaign.id)
-        if campaign.state in (CampaignState.finished, CampaignState.cancelled):
-            raise InputError(f"The campaign “{campaign.slug}” is {campaign.state} already.")
+        campaign = campaigns.find(connection, campaign.id)  # what it is by now, and stays
+        _refuse(campaign, CampaignState.finished, CampaignState.cancelled)
         runs.move_campaign(connection, campaign.id, CampaignState.paused, now=clock.now())
         schedule.explain_stop(connection, campaign.id, "It was paused.")
         campaigns.note_event(
             connection, kind="paused", actor=db.operator, campaign_id=campaign.id, at=clock.now()
         )
-    return int(campaign.id)
+    return Stopped(campaign.id, campaign.slug)
 
 
 def cancel_campaign(
     name: str | int, *, db: Database, clock: Clock, folder: Path, retry_after: tuple[int, ...]
-) -> int:
-    """Turns whoever has not been sent it yet into skipped, for good. Returns how many.
+) -> Stopped:
+    """Turns whoever has not been sent it yet into skipped, for good.
 
     While another process sends it, that one skips the rest when it stops, within a second.
+    Cancelled again, it settles what that process left if it died. Raises InputError when the
+    campaign is finished.
     """
     now = clock.now()
     judge = Schedule(retry_after, clock).judge
@@ -51,6 +75,7 @@ def cancel_campaign(
             sent_elsewhere = True  # the state below reaches it with its next group
         else:
             sent_elsewhere = False
+        _refuse(campaigns.find(connection, campaign.id), CampaignState.finished)
         runs.move_campaign(connection, campaign.id, CampaignState.cancelled, now=now)
         skipped = campaigns.skip_rest(connection, campaign.id, "cancelled", runs.milliseconds(now))
         campaigns.note_event(
@@ -62,4 +87,12 @@ def cancel_campaign(
             detail="while it was being sent" if sent_elsewhere else "",
         )
     found.forget()
-    return skipped
+    return Stopped(campaign.id, campaign.slug, skipped)
+
+
+def _refuse(campaign: Row[Any], *states: CampaignState) -> None:
+    if campaign.state in states:
+        raise InputError(
+            f"The campaign “{campaign.slug}” is {campaign.state} already.",
+            hint=f"`mailer campaigns show {campaign.slug}` tells what became of everybody.",
+        )

@@ -31,6 +31,7 @@ from tests.sending import KEYS, plan_for, plan_letters, send
 from tests.smtpd import Smtpd, drop, say, stall
 
 RETRY = (120,)
+SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 def addresses(db: Database, campaign_id: int, *states: DeliveryState) -> list[str]:
@@ -207,6 +208,35 @@ def test_refusals_that_may_be_cured_are_retried(db: Database, tmp_path: Path) ->
         assert send(db, campaign_id, tmp_path, inbox.port).counts == Counts(
             audience=3, accepted=2, refused=1
         )
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "cured"),
+    [
+        ("dot", "554 We do not want this", True),  # as message.replies promises
+        ("rcpt", "550 5.2.1 Disabled", True),
+        ("rcpt", "550 5.4.6 A routing loop", True),
+        ("rcpt", "550 5.7.124 Not from outside", True),
+        ("rcpt", "550 5.1.3 Bad address", False),
+        ("rcpt", "550 5.2.3 Too large for this mailbox", False),
+    ],
+)
+def test_which_refusals_may_be_cured(
+    stage: str, reply: str, cured: bool, db: Database, tmp_path: Path
+) -> None:
+    campaign_id = plan_letters(db, 1)
+    with Smtpd().at(stage, say(reply)) as server:
+        assert send(db, campaign_id, tmp_path, server.port).counts.refused == 1
+    ports: Any = {"db": db, "clock": SystemClock(), "folder": tmp_path, "retry_after": RETRY}
+
+    assert retry_refused(campaign_id, **ports) == int(cured)
+
+
+def test_every_curable_refusal_is_one_that_a_reply_can_be() -> None:
+    lines = (SAMPLES / "replies.txt").read_text(encoding="utf-8").splitlines()
+    told = {line.split(" | ")[2].strip() for line in lines if " | refused | " in line}
+
+    assert set(campaigns.CURABLE) - told == {"expired"}  # which no server says
 
 
 def test_a_second_send_of_the_same_campaign_is_refused_by_name(
