@@ -202,9 +202,11 @@ class _Lane:
 
     def _failed(self, error: WireError) -> None:
         owner = self.owner
-        owner.failed[self.way.name] = error.message
+        advice = error.advice if isinstance(error, OpeningError) else ""
+        why = f"{error.message} {advice}".rstrip()
+        owner.failed[self.way.name] = why
         if not self.down:
-            owner.routes.note(f"Route {self.way.name} is left out for now: {error.message}")
+            owner.routes.note(f"Route {self.way.name} is left out for now: {why}")
         self.down, self._answered = True, False
         if len(owner.failed) == len(owner.lanes):
             told = " ".join(f"{name}: {why}" for name, why in owner.failed.items())

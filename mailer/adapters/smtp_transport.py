@@ -10,7 +10,7 @@ from mailer.adapters.token_endpoint import TokenEndpoint
 from mailer.errors import Fault, SettingsError
 from mailer.smtp.exchange import Observer, Source
 from mailer.smtp.pool import Pool
-from mailer.smtp.route import Route, Security, Timeouts, system_context
+from mailer.smtp.route import Places, Route, Security, Timeouts, system_context, variables
 
 
 class SmtpTransport:
@@ -19,8 +19,8 @@ class SmtpTransport:
     ``oauth`` holds url, client_id, client_secret, refresh_token and scope of a token endpoint; with
     it a token signs in instead of the password.
     ``security`` is ``none``, ``starttls`` or ``tls``; ``messages`` caps how many mails one
-    connection carries (0: no cap but the server's own) and ``lifetime`` its seconds. Nothing is
-    opened before ``run``.
+    connection carries (0: no cap but the server's own) and ``lifetime`` its seconds; ``places``
+    says in a hint where its settings stand. Nothing is opened before ``run``.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class SmtpTransport:
         helo: str = "",
         ca_file: Path | str | None = None,
         timeouts: Timeouts | None = None,
+        places: Places = variables,
     ) -> None:
         self.host = host
         self.port = port
@@ -51,6 +52,7 @@ class SmtpTransport:
         self.helo = helo
         self.ca_file = Path(ca_file) if ca_file else None
         self.timeouts = timeouts
+        self.places = places
 
     def __repr__(self) -> str:
         return f"SmtpTransport({self.host!r}, {self.port}, security={self.security.value!r})"
@@ -66,9 +68,10 @@ class SmtpTransport:
             security=self.security,
             username=self.username,
             password=self.password,
-            token=TokenEndpoint(**self.oauth) if self.oauth else None,
+            token=TokenEndpoint(**self.oauth, places=self.places) if self.oauth else None,
             helo=self.helo,
             context=self._context(),
+            places=self.places,
         )
         pool = Pool(
             route,
@@ -88,7 +91,7 @@ class SmtpTransport:
             why = error.strerror or str(error)
             raise SettingsError(
                 Fault(
-                    f"MAILER_SMTP_CA_FILE can't be used: {self.ca_file}: {why}.",
+                    f"{self.places('ca_file')} can't be used: {self.ca_file}: {why}.",
                     hint="It takes a file of PEM certificates.",
                 )
             ) from error

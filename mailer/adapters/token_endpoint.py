@@ -12,15 +12,13 @@ import httpx2
 
 from mailer.model.words import Stage
 from mailer.smtp.opening import OpeningError
+from mailer.smtp.route import Places, variables
 
 _SECONDS = 20.0
 _MOST = 64 * 1024  # octets of an answer
 _MARGIN = 60.0  # seconds before its end a token is not used any more
 _TOKEN = re.compile(r"[!-~]{1,16384}").fullmatch
-_HINT = (
-    "Check MAILER_SMTP_OAUTH_TOKEN_URL, MAILER_SMTP_CLIENT_ID, MAILER_SMTP_CLIENT_SECRET,"
-    " MAILER_SMTP_REFRESH_TOKEN and MAILER_SMTP_SCOPE; of a route, what mailer.toml says of it."
-)
+_SETTINGS = ("oauth_token_url", "client_id", "client_secret", "refresh_token", "scope")
 
 
 @dataclass(slots=True)
@@ -37,6 +35,7 @@ class TokenEndpoint:
     client_secret: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
     scope: str = ""
+    places: Places = field(default=variables, repr=False)
     _token: str = field(default="", init=False, repr=False)
     _until: float = field(default=0.0, init=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
@@ -69,36 +68,35 @@ class TokenEndpoint:
                 async for piece in answer.aiter_bytes():
                     body += piece
                     if len(body) > _MOST:
-                        raise _trouble("it answered with more than a token", temporary=False)
+                        raise self._trouble("it answered with more than a token", temporary=False)
                 status = answer.status_code
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise _trouble(str(error) or type(error).__name__, temporary=True) from error
-        return _read(status, bytes(body))
+            why = str(error) or type(error).__name__
+            raise self._trouble(why, temporary=True) from error
+        return self._read(status, bytes(body))
 
-
-def _read(status: int, body: bytes) -> tuple[str, float]:
-    try:
-        document = json.loads(body)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        document = {}
-    token, lasts = document.get("access_token"), document.get("expires_in", 300)
-    if status == 200 and isinstance(token, str) and _TOKEN(token):
+    def _read(self, status: int, body: bytes) -> tuple[str, float]:
         try:
-            return token, float(lasts)
-        except (TypeError, ValueError):
-            return token, 300.0
-    said = document.get("error_description") or document.get("error") or ""
-    text = "".join(char if char.isprintable() else " " for char in str(said))[:300]
-    why = f"status {status}" + (f", {text}" if text else "")
-    raise _trouble(why, temporary=status >= 500 or status == 429)
+            document = json.loads(body)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            document = {}
+        token, lasts = document.get("access_token"), document.get("expires_in", 300)
+        if status == 200 and isinstance(token, str) and _TOKEN(token):
+            try:
+                return token, float(lasts)
+            except (TypeError, ValueError):
+                return token, 300.0
+        said = document.get("error_description") or document.get("error") or ""
+        text = "".join(char if char.isprintable() else " " for char in str(said))[:300]
+        why = f"status {status}" + (f", {text}" if text else "")
+        raise self._trouble(why, temporary=status >= 500 or status == 429)
 
-
-def _trouble(why: str, *, temporary: bool) -> OpeningError:
-    return OpeningError(
-        f"No token to sign in with came from the token address: {why}.",
-        stage=Stage.auth,
-        temporary=temporary,
-        hint=_HINT,
-    )
+    def _trouble(self, why: str, *, temporary: bool) -> OpeningError:
+        return OpeningError(
+            f"No token to sign in with came from the token address: {why}.",
+            stage=Stage.auth,
+            temporary=temporary,
+            hint=f"Check {self.places(*_SETTINGS)}.",
+        )

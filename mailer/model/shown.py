@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """A count with its word: ``1 row``, ``1,234 rows``.
@@ -15,6 +17,12 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 def headcount(number: int) -> str:
     """``1 person``, ``1,234 people``."""
     return counted(number, "person", "people")
+
+
+def listed(words: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def shown_value(value: object) -> str:

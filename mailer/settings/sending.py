@@ -35,6 +35,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from mailer.errors import Fault, SettingsError
 from mailer.message.keys import is_domain
+from mailer.model.shown import listed
 from mailer.smtp.providers import OTHER, PROVIDERS
 
 FILE = "mailer.toml"
@@ -154,6 +155,17 @@ class RoutePlan(_Part):
     def variable(self) -> str:
         """The variable that holds its password."""
         return f"{PASSWORD_OF}{self.name.upper()}"
+
+    def places(self, *names: str) -> str:
+        """Where these settings of it stand, for a hint: here, and secrets in variables."""
+        secrets = {
+            "password": self.variable,
+            "client_secret": self.secret_variable,
+            "refresh_token": self.refresh_variable,
+        }
+        here = [name for name in names if name not in secrets]
+        told = [f"{listed(here)} of route {self.name} in {FILE}"] if here else []
+        return listed([*told, *(secrets[name] for name in names if name in secrets)])
 
 
 class SendingPlan(_Part):

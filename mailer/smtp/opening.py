@@ -30,7 +30,6 @@ from mailer.smtp.sasl import (
     stretched,
 )
 
-_SECURITY_HINT = "Check MAILER_SMTP_SECURITY (none, starttls, tls) and MAILER_SMTP_PORT."
 _COMMAND = 512  # RFC 5321 section 4.5.3.1.4: octets of a command line
 _MOST_CHALLENGES = 6
 _NO_SCRAM_HERE = (504, 534, 535)
@@ -39,7 +38,11 @@ _LATER = "Nothing is lost: run the same command again when the server answers."
 
 
 class OpeningError(WireError):
-    """A connection could not be made ready; ``temporary`` when another try may succeed."""
+    """A connection could not be made ready; ``temporary`` when another try may succeed.
+
+    ``advice`` is the part of the hint that says what to mend; ``then`` says what to do afterwards,
+    where this is the only server.
+    """
 
     def __init__(
         self,
@@ -48,9 +51,11 @@ class OpeningError(WireError):
         stage: Stage,
         temporary: bool = False,
         reply: Reply | None = None,
-        hint: str | None = None,
+        hint: str = "",
+        then: str = "",
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, hint=f"{hint} {then}".strip() or None)
+        self.advice = hint
         self.stage = stage
         self.temporary = temporary
         self.reply = reply
@@ -107,7 +112,8 @@ class _Opening:
                 f"Can't reach the mail server {route}: {_reason(error)}.",
                 stage=Stage.connect,
                 temporary=True,
-                hint=f"Check MAILER_SMTP_HOST and MAILER_SMTP_PORT. {_LATER}",
+                hint=f"Check {route.places('host', 'port')}.",
+                then=_LATER,
             ) from error
 
     async def greeting(self) -> None:
@@ -116,7 +122,7 @@ class _Opening:
         except OSError as error:
             raise self.broke_off(Stage.greeting, error) from error
         if not replied.reply.positive:
-            raise self.refused(replied, "turned us away", hint=_LATER)
+            raise self.refused(replied, "turned us away", then=_LATER)
 
     async def ehlo(self) -> None:
         name = self.route.helo or self.literal()
@@ -128,7 +134,7 @@ class _Opening:
         if not replied.reply.temporary and not self.encrypted and not self.route.username:
             replied = await self.ask(Stage.ehlo, f"HELO {name}\r\n")
         if not replied.reply.positive:
-            hint = "Check MAILER_SMTP_HELO: servers want a full host name there."
+            hint = f"Check {self.route.places('helo')}: servers want a full host name there."
             raise self.refused(replied, f"does not accept the name {name}", hint=hint)
 
     async def starttls(self) -> None:
@@ -138,17 +144,18 @@ class _Opening:
                 f"The mail server {self.route} does not offer STARTTLS, "
                 "and nothing is sent to it in the clear.",
                 stage=Stage.starttls,
-                hint=_SECURITY_HINT,
+                hint=self.check_security,
             )
         replied = await self.ask(Stage.starttls, "STARTTLS\r\n")
         if not replied.reply.positive:
-            raise self.refused(replied, "refused STARTTLS", hint=_SECURITY_HINT)
+            raise self.refused(replied, "refused STARTTLS", hint=self.check_security)
         if not connection.machine.secured():
             raise OpeningError(
                 f"The mail server {self.route} sent bytes ahead of the TLS handshake; "
                 "somebody may be tampering with the connection.",
                 stage=Stage.starttls,
-                hint="Use MAILER_SMTP_SECURITY=tls with the port for it (465).",
+                hint=f"Set {self.route.places('security')} to tls, and"
+                f" {self.route.places('port')} to the port for it (465).",
             )
         await self.handshake()
 
@@ -177,15 +184,16 @@ class _Opening:
             raise OpeningError(
                 f"What signs in at {route} would travel in the clear, so it was not sent.",
                 stage=Stage.auth,
-                hint="Set MAILER_SMTP_SECURITY to starttls or tls.",
+                hint=f"Set {route.places('security')} to starttls or tls.",
             )
         offered = self.connection.machine.features.auth
         if route.token is not None:
             replied = await self.auth_by_token(route.token, offered)
-            hint = "Check MAILER_SMTP_USERNAME, and that the client may send as that mailbox."
+            username = route.places("username")
+            hint = f"Check {username}, and that the client may send as that mailbox."
         else:
             replied = await self.auth_by_password(offered)
-            hint = "Check MAILER_SMTP_USERNAME and MAILER_SMTP_PASSWORD."
+            hint = f"Check {route.places('username', 'password')}."
         if not replied.reply.positive:
             raise self.refused(replied, "refused the sign-in", hint=hint)
 
@@ -203,8 +211,8 @@ class _Opening:
             raise self.no_common_way(
                 "with a password (SCRAM-SHA-256, PLAIN or LOGIN",
                 offered,
-                "Leave MAILER_SMTP_USERNAME empty if it needs none, else use another port."
-                " For XOAUTH2, set MAILER_SMTP_AUTH=oauth2.",
+                f"Leave {route.places('username')} empty if it needs none, else use another port."
+                f" For XOAUTH2, set {route.places('auth')} to oauth2.",
             )
         replied = await self.dialogue(makers[common[0]])
         if common[0] == "SCRAM-SHA-256" and common[1:] and replied.reply.code in _NO_SCRAM_HERE:
@@ -214,7 +222,8 @@ class _Opening:
 
     async def auth_by_token(self, token: TokenSource, offered: Collection[str]) -> Replied:
         if "XOAUTH2" not in offered:
-            hint = "Use the server's port for submission, or set MAILER_SMTP_AUTH=password."
+            auth = self.route.places("auth")
+            hint = f"Use the server's port for submission, or set {auth} to password."
             raise self.no_common_way("with a token (XOAUTH2", offered, hint)
         user = self.route.username
         first = await token("")
@@ -249,7 +258,7 @@ class _Opening:
             raise OpeningError(
                 f"The mail server {self.route} {error}; nothing is sent to it.",
                 stage=Stage.auth,
-                hint="Check MAILER_SMTP_HOST, MAILER_SMTP_USERNAME and MAILER_SMTP_PASSWORD.",
+                hint=f"Check {self.route.places('host', 'username', 'password')}.",
             ) from None
         return replied
 
@@ -285,13 +294,21 @@ class _Opening:
 
     # What goes wrong.
 
-    def refused(self, replied: Replied, what: str, *, hint: str) -> OpeningError:
+    @property
+    def check_security(self) -> str:
+        where = self.route.places("security", "port")
+        return f"Check {where}; the kinds of security are none, starttls and tls."
+
+    def refused(
+        self, replied: Replied, what: str, *, hint: str = "", then: str = ""
+    ) -> OpeningError:
         return OpeningError(
             f"The mail server {self.route} {what}: {_sentence(str(replied.reply))}",
             stage=replied.stage,
             temporary=replied.reply.temporary,
             reply=replied.reply,
             hint=hint,
+            then=then,
         )
 
     def broke_off(self, stage: Stage, error: Exception) -> OpeningError:
@@ -302,16 +319,17 @@ class _Opening:
             f"{_sentence(why)}",
             stage=stage,
             temporary=True,
-            hint=f"{_SECURITY_HINT} {_LATER}",
+            hint=self.check_security,
+            then=_LATER,
         )
 
     def tls_failed(self, error: OSError) -> OpeningError:
-        hint = _SECURITY_HINT
+        hint = self.check_security
         if isinstance(error, ssl.SSLCertVerificationError):
             why = f"its certificate does not hold ({error.verify_message})"
             hint = (
-                "Check that MAILER_SMTP_HOST is the name in the certificate; for an authority of "
-                "your own set MAILER_SMTP_CA_FILE."
+                f"Check that {self.route.places('host')} is the name in the certificate; for an "
+                f"authority of your own set {self.route.places('ca_file')}."
             )
         elif isinstance(error, ssl.SSLError):
             why = (error.reason or str(error)).replace("_", " ").lower()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mailer.model.shown import listed
 from mailer.model.words import Stage
 
 
@@ -22,6 +23,15 @@ class Security(StrEnum):
 TokenSource = Callable[[str], Awaitable[str]]
 
 
+# Says where settings stand, in words for a hint: ("host", "port") → "MAILER_SMTP_HOST and …_PORT".
+Places = Callable[..., str]
+
+
+def variables(*names: str) -> str:
+    """The variables that hold these settings of the one mail server."""
+    return listed(f"MAILER_SMTP_{name.upper()}" for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One submission server, and who we are to it."""
@@ -34,6 +44,7 @@ class Route:
     token: TokenSource | None = field(default=None, repr=False)  # instead of the password
     helo: str = ""  # empty: the address literal of our end of the connection
     context: ssl.SSLContext | None = None  # None: the system's trust store
+    places: Places = field(default=variables, repr=False)  # where its settings stand
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -130,6 +130,7 @@ class Sending:
             lifetime=self.settings.smtp_lifetime,
             helo=route.helo or self.settings.smtp_helo or "",
             ca_file=self.workspace / route.ca_file if route.ca_file else None,
+            places=route.places,
         )
         senders = frozenset(route.senders)
         quota = self._quota(route) if route.per_day else None

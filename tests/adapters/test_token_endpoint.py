@@ -18,6 +18,7 @@ from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.adapters.token_endpoint import TokenEndpoint
 from mailer.errors import SettingsError
 from mailer.settings import load_settings, without_environment
+from mailer.settings.sending import RoutePlan
 from mailer.smtp.opening import OpeningError
 from tests.smtpd import Smtpd
 from tests.wire import Outbox
@@ -136,6 +137,17 @@ def test_what_is_no_token(status: int, body: object, sentence: str, temporary: b
     assert raised.value.temporary is temporary
     assert "MAILER_SMTP_CLIENT_ID" in str(raised.value.hint)
     assert "s3cret" not in str(raised.value)
+
+
+def test_a_route_s_endpoint_is_told_by_the_route_s_settings() -> None:
+    route = RoutePlan(name="office", host="smtp.example.net")
+    with pytest.raises(OpeningError) as raised:
+        asyncio.run(TokenEndpoint("http://127.0.0.1:1/token", "id", places=route.places)())
+
+    assert raised.value.hint == (
+        "Check oauth_token_url, client_id and scope of route office in mailer.toml,"
+        " MAILER_SMTP_CLIENT_SECRET_OFFICE and MAILER_SMTP_REFRESH_TOKEN_OFFICE."
+    )
 
 
 def test_an_endpoint_that_is_not_there_may_come_back() -> None:
