@@ -195,6 +195,8 @@ class _Opening:
             replied = await self.auth_by_password(offered)
             hint = f"Check {route.places('username', 'password')}."
         if not replied.reply.positive:
+            # 454 is about the server, whatever was said to it (RFC 4954 section 6).
+            hint = _LATER if replied.reply.temporary else hint
             raise self.refused(replied, "refused the sign-in", hint=hint)
 
     async def auth_by_password(self, offered: Collection[str]) -> Replied:

@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +114,7 @@ postlog unix-dgram n - n - 1 postlogd
 
 _LOGIN = """\
 127.0.0.1:{port} inet n - n - - smtpd -o smtpd_tls_security_level=encrypt
-  -o smtpd_sasl_auth_enable=yes -o smtpd_sasl_mechanism_filter={way}
+  -o smtpd_sasl_auth_enable=yes -o smtpd_sasl_mechanism_filter={way}{asks}
   -o {{ smtpd_sender_restrictions = permit_sasl_authenticated, reject }}
 """
 _SASL = """\
@@ -123,7 +123,9 @@ auxprop_plugin: sasldb
 sasldb_path: {folder}/db
 mech_list: SCRAM-SHA-256 PLAIN LOGIN
 """
+_ASKS_DOVECOT = " -o smtpd_sasl_type=dovecot -o smtpd_sasl_path={socket}"
 LOGIN = ("news", "dürüm, =1")
+CYRUS_WAYS = ("scram-sha-256", "plain", "login")
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class Mailhost:
     tls_port: int  # takes that, and nothing before STARTTLS
     certificate: Certificate
     folder: Path
-    login_ports: Mapping[str, int]  # mechanism → port that takes nobody but LOGIN, by it alone
+    login_ports: Mapping[str, int]  # mechanisms → port where one must sign in, by these alone
 
     @property
     def log(self) -> str:
@@ -177,12 +179,15 @@ class Mailhost:
 
 
 @contextmanager
-def hosting(refusals: Mapping[str, str], *, logins: bool = False) -> Iterator[Mailhost]:
+def hosting(
+    refusals: Mapping[str, str], *, logins: Sequence[str] = (), dovecot: Path | None = None
+) -> Iterator[Mailhost]:
     """Runs Postfix while the block runs; ``refusals``: what is said for a recipient.
 
-    With ``logins`` it also has ports where LOGIN must sign in; its passwords are Cyrus SASL's.
+    For each of ``logins``, mechanisms with commas between, it also has a port where one must sign
+    in. Who may is what Dovecot says at this socket; without one Cyrus SASL does, and knows LOGIN.
     """
-    if logins:
+    if logins and dovecot is None:
         postfix("saslpasswd2")
     master = postfix("master")
     if os.geteuid() != 0:
@@ -193,9 +198,9 @@ def hosting(refusals: Mapping[str, str], *, logins: bool = False) -> Iterator[Ma
             free_port(),
             make_certificate(folder, "localhost", "127.0.0.1"),
             folder,
-            {way: free_port() for way in ("scram-sha-256", "plain", "login")} if logins else {},
+            {way: free_port() for way in logins},
         )
-        _furnish(host, refusals)
+        _furnish(host, refusals, dovecot)
         process = subprocess.Popen(
             [master, "-d", "-c", str(folder / "etc")],
             env=postfix_environment(),
@@ -218,7 +223,7 @@ def hosting(refusals: Mapping[str, str], *, logins: bool = False) -> Iterator[Ma
             process.wait()
 
 
-def _furnish(host: Mailhost, refusals: Mapping[str, str]) -> None:
+def _furnish(host: Mailhost, refusals: Mapping[str, str], dovecot: Path | None) -> None:
     folder = host.folder
     for name in _QUEUE:
         path = folder / "queue" / name.strip("!.")
@@ -230,11 +235,12 @@ def _furnish(host: Mailhost, refusals: Mapping[str, str]) -> None:
     for name, owner in (("data", OWNER), ("box", NOBODY), ("etc", "root")):
         (folder / name).mkdir()
         shutil.chown(folder / name, owner)
-    if host.login_ports:
+    if host.login_ports and dovecot is None:
         _furnish_logins(folder / "etc/sasl")
+    asks = _ASKS_DOVECOT.format(socket=dovecot) if dovecot else ""
     words = {
         "logins": "".join(
-            _LOGIN.format(port=port, way=way) for way, port in host.login_ports.items()
+            _LOGIN.format(port=port, way=way, asks=asks) for way, port in host.login_ports.items()
         ),
         "folder": folder,
         "postfix": POSTFIX,

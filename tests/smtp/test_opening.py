@@ -219,6 +219,7 @@ def test_a_log_in_that_is_refused_for_now_is_temporary() -> None:
         send(server, Security.none, login=SECRET)
 
     assert raised.value.temporary
+    assert "PASSWORD" not in str(raised.value.hint)  # nobody looks for a mistake of theirs
 
 
 @pytest.mark.parametrize("auth", [(), ("XOAUTH2", "GSSAPI")])
