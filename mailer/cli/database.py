@@ -9,6 +9,7 @@ import typer
 
 from mailer.cli import screen
 from mailer.errors import InputError
+from mailer.model.shown import counted
 
 if TYPE_CHECKING:
     from mailer.usecases.prune_database import PruneReport
@@ -33,7 +34,7 @@ def upgrade() -> None:
 
 @commands.command()
 def check() -> None:
-    """Check that the database is sound and that every campaign's counts add up."""
+    """Check that the database is sound and private, and that every campaign's counts add up."""
     from mailer.usecases.keep_database import check_database
 
     with screen.opened() as mailer:
@@ -41,7 +42,7 @@ def check() -> None:
     if not screen.result({"ok": not faults, "faults": faults}):
         for fault in faults:
             screen.say(fault)
-        screen.say(f"{len(faults)} faults" if faults else "The database is sound.")
+        screen.say(counted(len(faults), "fault") if faults else "The database is sound.")
     if faults:
         raise typer.Exit(1)
 

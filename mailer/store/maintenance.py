@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -11,6 +13,7 @@ from mailer.errors import InputError
 from mailer.model.shown import counted
 from mailer.model.words import DeliveryState
 from mailer.store.database import Database
+from mailer.store.sqlite_file import create_private, open_to_all
 from mailer.store.trouble import translated
 
 _COUNTED = {
@@ -33,6 +36,11 @@ def faults(db: Database) -> list[str]:
     found: list[str] = []
     with db.read() as connection:
         if db.on_sqlite:
+            if open_files := [str(file) for file in open_to_all(db.url.database or "")]:
+                found.append(
+                    f"Everybody on this machine can read {' and '.join(open_files)}."
+                    f" Run: chmod o= {' '.join(map(quote, open_files))}"
+                )
             said = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
             found += [f"SQLite: {line}" for line in said if line != "ok"]
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
@@ -80,10 +88,16 @@ def backup(db: Database, file: Path) -> int:
         raise InputError(f"{file} exists already; a backup never overwrites.")
     if not file.parent.is_dir():
         raise InputError(f"There is no folder {file.parent}.", hint="Make it, and run this again.")
-    with translated(str(file)), db.engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        if driver is not None:
-            driver.execute("VACUUM INTO ?", (str(file),))
+    create_private(file)  # SQLite fills an empty one as it fills none
+    try:
+        with translated(str(file)), db.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            if driver is not None:
+                driver.execute("VACUUM INTO ?", (str(file),))
+    except BaseException:
+        with suppress(OSError):  # half a copy is none; the first trouble is the one to tell
+            file.unlink()
+        raise
     return file.stat().st_size
 
 

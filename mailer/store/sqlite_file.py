@@ -1,8 +1,11 @@
-"""A SQLite file, and how every connection to it is set up."""
+"""A SQLite file, who may read it, and how every connection to it is set up."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from mailer.errors import StoppedError
@@ -22,6 +25,33 @@ def configure(connection: sqlite3.Connection) -> None:
     cursor.execute("PRAGMA temp_store = MEMORY")
     cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     cursor.close()
+
+
+def create_private(path: str | Path) -> None:
+    """Makes an empty file, if there is none, that only those may read who share its folder.
+
+    That is its owner, and the folder's group where the group may write to the folder. What SQLite
+    writes beside a database (-wal, -shm, -journal) gets the rights of the database.
+    """
+    file = Path(path).resolve()
+    with suppress(OSError):  # it is there, or SQLite tries next and says why it can't be
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            folder = file.parent.stat()
+            if folder.st_mode & stat.S_IWGRP and os.fstat(handle).st_gid == folder.st_gid:
+                os.fchmod(handle, 0o660)
+        finally:
+            os.close(handle)
+
+
+def open_to_all(path: str | Path) -> list[Path]:
+    """Which of a database's files everybody on this machine can read or write."""
+    file = Path(path).resolve()
+    if not all(folder.stat().st_mode & stat.S_IXOTH for folder in file.parents):
+        return []
+    found = [file, *(file.with_name(f"{file.name}-{end}") for end in ("wal", "shm", "journal"))]
+    everybody = stat.S_IROTH | stat.S_IWOTH
+    return [each for each in found if each.exists() and each.stat().st_mode & everybody]
 
 
 class SqliteFile:

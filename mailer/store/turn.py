@@ -12,6 +12,8 @@ import os
 from contextlib import suppress
 from types import TracebackType
 
+from mailer.store.sqlite_file import create_private
+
 
 class Turn:
     """A context manager that waits for one's turn; without a path it does nothing."""
@@ -19,8 +21,9 @@ class Turn:
     def __init__(self, path: str | None) -> None:
         self._handle: int | None = None
         if path is not None:
+            create_private(path)  # of everybody who may write to the database beside it
             with suppress(OSError):  # a folder that we may not write to has no turns
-                self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                self._handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
     def __enter__(self) -> None:
         if self._handle is not None:

@@ -15,6 +15,7 @@ from sqlalchemy import insert, inspect, text
 from mailer.errors import SettingsError
 from mailer.model.people import Instance
 from mailer.store.database import Database
+from mailer.store.sqlite_file import create_private
 from mailer.store.trouble import translated
 
 
@@ -26,6 +27,7 @@ def upgrade(database: Database) -> None:
     """
     if database.on_sqlite and database.url.database:
         Path(database.url.database).parent.mkdir(parents=True, exist_ok=True)
+        create_private(database.url.database)
     with translated(database.shown), database.engine.connect() as connection:
         if database.on_sqlite:
             database.log_ahead(connection)
