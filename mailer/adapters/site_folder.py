@@ -40,6 +40,11 @@ class WrittenSite:
         return self.files - len(self.new) - len(self.changed)
 
 
+def written_before(folder: Path) -> frozenset[str]:
+    """The paths that an earlier call wrote. Raises InputError when that can't be read."""
+    return frozenset(_manifest(Path(os.path.realpath(folder))))
+
+
 def write_site(folder: Path, files: Iterable[tuple[str, bytes]], *, spare: Path) -> WrittenSite:
     """Writes the files; nothing in the folder is touched when they are there already.
 

@@ -81,7 +81,7 @@ def build(
     """
     from mailer.settings import parse_site
     from mailer.web.written_site import written_site
-    from mailer.wiring.files import write_site
+    from mailer.wiring.files import site_before, write_site
 
     base = parse_site(base_url) if base_url is not None else None
     with screen.opened() as mailer:
@@ -90,6 +90,7 @@ def build(
             base_url=base or mailer.settings.site_url,
             language=lang or "",
             unlisted=unlisted,
+            before=site_before(folder),
         )
         done = write_site(folder, files, workspace=mailer.workspace)
     document = {

@@ -142,6 +142,9 @@ class ArchivePages:
             "Last-Modified": _http_date(feed.changed_at),
             "X-Robots-Tag": "all",
         }
+        if feed.rather:  # RFC 6596
+            instead = feed.rather if atom else feed.rather.removesuffix(".xml") + ".json"
+            headers["Link"] = f'<{instead}>; rel="canonical"'
         data = atom_feed(feed) if atom else json_feed(feed)
         kind = f"{ATOM if atom else JSON}; charset=utf-8"
         return Response(data, media_type=kind, headers=headers)

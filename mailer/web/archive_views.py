@@ -101,9 +101,12 @@ class ArchiveViews:
     def feed(self, view: ListView, identity: str, places: Places) -> Feed:
         """The feed of one list, or of what was sent in one of its languages."""
         home, shelf, spoken = list_path(view.shelf.slug), view.shelf, view.language
+        # Of a list in one language, that language's feed is nowhere offered, and has an answer.
+        rather = bool(spoken) and len(view.languages) == 1
         return Feed(
             name=f"list {shelf.id} {spoken}" if spoken else f"list {shelf.id}",
             spoken=spoken,
+            rather=places.public_file(feed_path(home, "xml")) if rather else "",
             identity=identity,
             title=f"{shelf.title} ({self._name(spoken)})" if spoken else shelf.title,
             description=shelf.description,

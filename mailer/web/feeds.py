@@ -43,6 +43,7 @@ class Feed:
     entries: Sequence[Edition]
     address_of: Callable[[Edition], str]
     spoken: str = ""  # the language that all entries are in, where the feed is of one
+    rather: str = ""  # the Atom feed to follow instead, which says the same
 
     @property
     def changed_at(self) -> datetime:
@@ -70,6 +71,8 @@ def atom_feed(feed: Feed) -> bytes:
     _say(root, "updated", _instant(feed.changed_at))
     etree.SubElement(root, f"{{{_ATOM}}}link", rel="self", type=ATOM, href=feed.atom)
     etree.SubElement(root, f"{{{_ATOM}}}link", rel="alternate", type="text/html", href=feed.home)
+    if feed.rather:
+        etree.SubElement(root, f"{{{_ATOM}}}link", rel="canonical", type=ATOM, href=feed.rather)
     _say(etree.SubElement(root, f"{{{_ATOM}}}author"), "name", feed.author)
     for each in feed.entries:
         entry = etree.SubElement(root, f"{{{_ATOM}}}entry")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -38,24 +38,33 @@ _PICTURE = r"/i/([0-9a-f]{32}\.[a-z]+)"
 
 
 def written_site(
-    mailer: Mailer, *, base_url: str, language: str = "", unlisted: bool = False
+    mailer: Mailer,
+    *,
+    base_url: str,
+    language: str = "",
+    unlisted: bool = False,
+    before: Container[str] = (),
 ) -> Iterator[File]:
     """Yields every file of the site: its path, with slashes, and its bytes. The same each time.
 
     ``base_url`` is where it will be found, for feeds and canonical addresses. A list's pages are in
     its own language, unless ``language`` says otherwise; the front page is in that, else English.
-    ``unlisted`` adds the web versions that no page leads to.
+    ``unlisted`` adds the web versions that no page leads to. ``before`` are the files that an
+    earlier call wrote: whoever follows a feed there goes on finding it.
     """
-    return _Writer(mailer, base_url.rstrip("/"), language, unlisted).files()
+    return _Writer(mailer, base_url.rstrip("/"), language, unlisted, before).files()
 
 
 class _Writer:
-    def __init__(self, mailer: Mailer, base: str, language: str, unlisted: bool) -> None:
+    def __init__(
+        self, mailer: Mailer, base: str, language: str, unlisted: bool, before: Container[str]
+    ) -> None:
         settings = mailer.settings
         self._mailer = mailer
         self._base = base
         self._wanted = language
         self._unlisted = unlisted
+        self._before = before
         self._pages = Pages(
             organisation=settings.organisation or "",
             postal_address=settings.postal_address or "",
@@ -128,7 +137,10 @@ class _Writer:
             path = month_path(slug, month)
             told = show_month(slug, month, languages=self._languages, **ports)
             yield _page(path, self._views.shelf(told, language, self._at(path), written=True))
+        several = len(view.languages) > 1  # else a language's feed is the list's once more
         for spoken in ("", *view.languages):
+            if spoken and not several and feed_path(home, "xml", spoken) not in self._before:
+                continue
             newest, identity = show_feed(slug, language=spoken, **ports)
             told = dataclasses.replace(newest, issues=self._told(newest.issues))
             feed = self._views.feed(told, identity, self._at(home))

@@ -70,6 +70,11 @@ def write_site(folder: Path, files: Iterable[tuple[str, bytes]], *, workspace: P
     return site_folder.write_site(folder, files, spare=workspace)
 
 
+def site_before(folder: Path) -> frozenset[str]:
+    """What an earlier call of ``write_site`` wrote there. Raises InputError."""
+    return site_folder.written_before(folder)
+
+
 def write_pictures(folder: Path, rendered: Sequence[Rendered]) -> list[str]:
     """Takes pictures of every view with this machine's Chromium; returns their paths.
 

@@ -233,8 +233,29 @@ def test_pages_name_the_feeds_of_languages_where_there_are_several(site: Site, s
         links = page.xpath("//a[@hreflang='fr'][@type]/@href")
         assert heads == links == ["/archive/harbour/feed.fr.xml", "/archive/harbour/feed.fr.json"]
         assert [site.client.get(each).status_code for each in links] == [200, 200]
-    assert "feed.en.xml" not in site.client.get("/archive/quay").text
-    assert site.client.get("/archive/quay/feed.en.xml").status_code == 200
+    for path in ("/archive", "/archive/quay", "/archive/quay/months", "/archive/quay/cranes"):
+        said = site.client.get(path).text
+        assert ("feed.en." in said, "feed.xml" in said, "feed.json" in said) == (False, True, True)
+
+
+@pytest.mark.parametrize("form", ["xml", "json"])
+def test_the_one_language_s_feed_answers_and_names_the_list_s_own(site: Site, form: str) -> None:
+    one = builders.make_list(site.db, "quay", title="Quay")
+    builders.make_sent(site.db, one, "cranes", OCTOBER, "Cranes")
+    home = f"{ORIGIN}/archive/quay"
+    whole = site.client.get(f"/archive/quay/feed.{form}")
+    alone = site.client.get(f"/archive/quay/feed.en.{form}")
+
+    assert (alone.status_code, "Cranes" in alone.text) == (200, True)
+    assert alone.headers["link"] == f'<{home}/feed.{form}>; rel="canonical"'
+    assert "link" not in whole.headers
+    if form == "xml":
+        links = parsed(site, "/archive/quay/feed.en.xml").feed.links
+        assert {each.rel: each.href for each in links}["canonical"] == f"{home}/feed.xml"
+    both = {"en": builders.issue_page("Fish"), "fr": builders.issue_page("Poissons")}
+    builders.make_sent(site.db, one, "fish", OCTOBER + timedelta(10), pages=both)
+    several = site.client.get(f"/archive/quay/feed.en.{form}")
+    assert ("link" in several.headers, "canonical" in several.text) == (False, False)
 
 
 def test_the_limit_is_that_of_one_language(site: Site, spoken: int) -> None:

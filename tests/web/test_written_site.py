@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from lxml import etree, html
 from mailer.store import archive
 from mailer.usecases.withdraw_campaign import restore_campaign, withdraw_campaign
 from mailer.web.written_site import written_site
-from mailer.wiring.files import write_site
+from mailer.wiring.files import site_before, write_site
 from tests import builders
 from tests.web.conftest import ORIGIN, Site
 
@@ -208,6 +209,33 @@ def test_it_knows_its_address_and_speaks_the_language_of_the_list(
     # Ids are the same wherever it lies.
     live = site.client.get("/archive/harbour/feed.json").json()
     assert [each["id"] for each in feed["items"]] == [each["id"] for each in live["items"]]
+
+
+def test_a_list_in_one_language_has_one_feed(site: Site, harbour: int, tmp_path: Path) -> None:
+    quay = builders.make_list(site.db, "quay", title="Quay", language="en")
+    builders.make_sent(site.db, quay, "cranes", OCTOBER, "Cranes")
+    out = tmp_path / "out"
+
+    def feeds(shelf: str) -> list[str]:
+        return sorted(each.name for each in (out / "archive" / shelf).glob("feed.*"))
+
+    build(site, out)
+    assert feeds("quay") == ["feed.json", "feed.xml"]
+    spoken = [f"feed.{tag}{form}" for tag in ("ar.", "en.", "") for form in ("json", "xml")]
+    assert feeds("harbour") == sorted(spoken)
+
+    # It had two, and people follow what an earlier build wrote.
+    withdraw_campaign("boats", reason="-", by="A", db=site.db, clock=site.mailer.clock)
+    build(site, out, before=site_before(out))
+    kept = (out / "archive/harbour/feed.en.xml").read_text("utf-8")
+    assert feeds("harbour") == ["feed.en.json", "feed.en.xml", "feed.json", "feed.xml"]
+    assert (
+        f'rel="canonical" type="application/atom+xml" href="{BASE}/archive/harbour/feed.xml"'
+        in (kept)
+    )
+    shutil.rmtree(out)
+    build(site, out)
+    assert feeds("harbour") == ["feed.json", "feed.xml"]
 
 
 def test_no_page_runs_a_script_of_anybody_elses(site: Site, harbour: int, tmp_path: Path) -> None:
