@@ -94,9 +94,15 @@ def cancel(name: Id, yes: Yes = False) -> None:
         screen.confirm(f"Cancel “{slug}”, for good? Type yes:", answer="yes", yes=yes)
         done = cancel_campaign(name, **_reopening(mailer))
     document = {"campaign": done.campaign, "slug": done.slug, "state": "cancelled"}
-    if not screen.result({**document, "skipped": done.skipped}):
+    if not screen.result({**document, "skipped": done.skipped, "sending": done.sending}):
         people = counted(done.skipped, "person is", "people are")
         screen.say(f"Cancelled: “{done.slug}”. {people} skipped.")
+        if done.sending:
+            screen.say(
+                "The process that is sending it stops within a second, and skips what it had taken"
+                " and not begun."
+            )
+            screen.say(f"Next: mailer campaigns show {done.slug}  (the counts, once it has)")
 
 
 def retry(name: Id) -> None:

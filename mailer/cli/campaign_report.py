@@ -224,6 +224,10 @@ def print_outcome(outcome: SendReport, report: CampaignReport) -> None:
 def print_next(report: CampaignReport) -> None:
     if report.state is CampaignState.scheduled:
         times = f"{screen.instant(report.start_at)}, not after {screen.instant(report.not_after)}"
+        if report.late:
+            screen.say(f"It was to be sent at {times}, and no worker did.")
+            screen.say(f"Next: mailer campaigns send {report.slug}")
+            return
         screen.say(f"It is to be sent at {times}.")
         if report.worker:
             screen.say(f"Next: mailer campaigns cancel {report.slug}, or send it now")

@@ -58,12 +58,12 @@ def send(
         before = show_campaign(name, db=mailer.db, clock=mailer.clock, folder=mailer.runs)
         missing = _missing(mailer, before) if to_missing else 0
         require_startable(name, db=mailer.db, keys=mailer.keys, growing=missing > 0)
+        if start_at is not None:
+            require_schedule(start_at, not_after, db=mailer.db, clock=mailer.clock)
         _look_first(mailer, before, frozen=frozen, site_check=site_check, far=spool is None)
         _ask(mailer, before, yes=yes, spool=spool, at=start_at, missing=missing)
         when.spread(mailer, before, start_at, missing)
         if missing:
-            if start_at is not None:  # else they would be added, and the rest refused
-                require_schedule(start_at, not_after, db=mailer.db, clock=mailer.clock)
             _add_missing(mailer, before, when)
         if start_at is not None:
             scheduling.schedule(mailer, before, start_at, not_after)

@@ -60,6 +60,7 @@ class CampaignReport:
     approved: Mapping[str, str] = field(default_factory=dict)  # by whom and when, or nothing
     start_at: datetime | None = None  # of a schedule or a hold
     not_after: datetime | None = None
+    late: bool = False  # it is scheduled, and the latest time for it has passed
     spread_until: datetime | None = None  # sent evenly until then
     added: int = 0  # of the audience, since the plan
     worker: bool = False  # whether one is alive that would see to it
@@ -145,6 +146,9 @@ def _report(
         image_loads=LoadMode(campaign.frozen.get("image_loads", LoadMode.off)),
         start_at=campaign.start_at,
         not_after=campaign.not_after,
+        late=campaign.state == CampaignState.scheduled
+        and campaign.not_after is not None
+        and clock.now() > campaign.not_after,
         added=campaign.added,
         spread_until=campaign.spread_until,
         worker=bool(workers.alive(connection, runs.milliseconds(clock.now()))),

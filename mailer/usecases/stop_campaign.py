@@ -18,11 +18,16 @@ from mailer.usecases.send_campaign import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A campaign that was stopped. ``skipped``: how many it will not be sent to, for good."""
+    """A campaign that was stopped.
+
+    ``skipped``: how many it will not be sent to, for good. ``sending``: a process has more in hand,
+    and skips what of it has not begun.
+    """
 
     campaign: int
     slug: str
     skipped: int = 0
+    sending: bool = False
 
 
 def require_unfinished(name: str | int, *, db: Database) -> str:
@@ -87,7 +92,7 @@ def cancel_campaign(
             detail="while it was being sent" if sent_elsewhere else "",
         )
     found.forget()
-    return Stopped(campaign.id, campaign.slug, skipped)
+    return Stopped(campaign.id, campaign.slug, skipped, sent_elsewhere)
 
 
 def _refuse(campaign: Row[Any], *states: CampaignState) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ import pytest
 from mailer.adapters.inbox import Inbox
 from tests.cli.test_approval import planned
 from tests.command_line import done, mailer
+from tests.smtpd import Smtpd, stall
 
 
 @pytest.fixture
@@ -60,3 +65,26 @@ def test_what_is_stopped_has_its_slug(tmp_path: Path) -> None:
     assert "Paused: “tide-table”." in paused
     assert "Next: mailer campaigns resume tide-table" in paused
     assert (cancelled["campaign"], cancelled["slug"]) == (1, "tide-table")
+
+
+def test_a_cancel_of_a_running_send_says_that_more_are_skipped_by_it(tmp_path: Path) -> None:
+    with Smtpd() as server:
+        server.at("mail", stall())
+        workspace = planned(tmp_path / "w", server.port)
+        words = ["-C", str(workspace), "campaigns", "send", "tide-table", "--yes"]
+        environment = {name: v for name, v in os.environ.items() if not name.startswith("MAILER_")}
+        command = [sys.executable, "-m", "mailer", *words]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as sending:
+            try:
+                until = time.monotonic() + 60
+                while not server.lines("MAIL") and time.monotonic() < until:
+                    time.sleep(0.05)
+                said = mailer(workspace, "campaigns", "cancel", "tide-table", "--yes").out
+            finally:
+                sending.kill()
+
+    assert said.splitlines()[:2] == [
+        "Cancelled: “tide-table”. 0 people are skipped.",
+        "The process that is sending it stops within a second, and skips what it had taken"
+        " and not begun.",
+    ]
