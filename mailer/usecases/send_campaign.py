@@ -142,7 +142,7 @@ async def send_campaign(
         ledger = Ledger(
             campaign.id, campaign.list_id, begun.run_id, db.dialect, expires_after * 1000
         )
-        exchanges = Exchanges(ledger, db, left=left)
+        exchanges = Exchanges(ledger, db, left=left, loop=asyncio.get_running_loop())
         dispatch = Dispatch(
             campaign_id=campaign.id,
             exchanges=exchanges,

@@ -18,7 +18,7 @@ from mailer.message.dkim import Signer
 from mailer.smtp.connection import Connection
 from mailer.smtp.protocol import Machine
 from mailer.smtp.text import Text
-from mailer.store.apart import Exchanges
+from mailer.store import apart
 from mailer.store.recorder import Recorder
 from mailer.store.writer import Writer
 from mailer.usecases import dispatch_deliveries, send_campaign
@@ -28,7 +28,9 @@ _SOCKET = selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
 
 STAGES: dict[str, list[tuple[Any, str]]] = {
     "ledger on the writer's thread, at first": [(Writer, "_commit")],
-    "ledger: told and heard by the pipe": [(Exchanges, "_ask")],
+    "ledger: told and heard by the pipe": [
+        (apart._Process, name) for name in ("submit", "_pass_on")
+    ],
     "links, tokens, headers of the person": [(Letters, "make")],
     "the letter's bytes": [(CompiledMessage, "merged")],
     "DKIM signature": [(Signer, "sign")],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from sqlalchemy import text
@@ -47,8 +49,24 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "GRACE", 20.0)
 
 
-def ask(exchanges: Exchanges, settled: list[Settled], want: int, now: int = NOW) -> Exchange:
-    return exchanges.submit(settled, want, now, limits={}, day=None).result(20)
+@contextmanager
+def exchanging(ledger: Ledger, db: Database) -> Iterator[Exchanges]:
+    with asyncio.Runner() as runner:
+        with Exchanges(ledger, db, left=12, loop=runner.get_loop()) as exchanges:
+            yield exchanges
+
+
+def ask(
+    exchanges: Exchanges,
+    settled: list[Settled],
+    want: int,
+    now: int = NOW,
+    limits: Mapping[int, int] = MappingProxyType({}),
+) -> Exchange:
+    loop = exchanges.loop
+    asked = exchanges.submit(settled, want, now, limits=limits, day=None)
+    answer = asyncio.wrap_future(asked, loop=loop)
+    return loop.run_until_complete(asyncio.wait_for(answer, 20))
 
 
 def outcomes(claimed: Exchange) -> list[Settled]:
@@ -88,12 +106,12 @@ def test_it_writes_and_answers_what_the_writer_does(
         for file in tmp_path.glob("mailer.db*"):
             shutil.copy(file, tmp_path / folder)
         with Database(database_url("sqlite:///mailer.db", tmp_path / folder)) as copy:
-            with Exchanges(ledger, copy, left=12) as exchanges:
+            with exchanging(ledger, copy) as exchanges:
                 assert (exchanges.helper is None) == (folder == "writer")
                 first = ask(exchanges, [], 5)
                 second = ask(exchanges, outcomes(first), 20)
                 third = ask(exchanges, [], 20, NOW + 6_000)
-                beyond = exchanges.submit([], 1, NOW, limits={0: 0}, day=None).result(20)
+                beyond = ask(exchanges, [], 1, limits={0: 0})
             copy.engine.dispose()
             found.append((first, second, third, beyond, rows(tmp_path / folder / "mailer.db")))
 
@@ -110,7 +128,7 @@ def test_it_writes_and_answers_what_the_writer_does(
 def test_it_ends_with_the_sender_and_not_by_the_signals_that_end_one(
     db: Database, ledger: Ledger
 ) -> None:
-    with Exchanges(ledger, db, left=12) as exchanges:
+    with exchanging(ledger, db) as exchanges:
         ask(exchanges, [], 2)
         assert exchanges.helper is not None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -124,7 +142,7 @@ def test_it_ends_with_the_sender_and_not_by_the_signals_that_end_one(
 
 @pytest.mark.usefixtures("at_once")
 def test_when_it_dies_the_sender_hears_of_it(db: Database, ledger: Ledger) -> None:
-    with Exchanges(ledger, db, left=12) as exchanges:
+    with exchanging(ledger, db) as exchanges:
         claimed = ask(exchanges, [], 2)
         assert exchanges.helper is not None
         os.kill(exchanges.helper, signal.SIGKILL)
@@ -138,7 +156,7 @@ def test_when_it_dies_the_sender_hears_of_it(db: Database, ledger: Ledger) -> No
 
 @pytest.mark.usefixtures("at_once")
 def test_its_errors_are_the_same_sentences(db: Database, ledger: Ledger, tmp_path: Path) -> None:
-    with Exchanges(ledger, db, left=12) as exchanges:
+    with exchanging(ledger, db) as exchanges:
         ask(exchanges, [], 2)
         with db.write() as connection:
             connection.execute(text("UPDATE run SET ended_at = '2026-11-24'"))
@@ -159,7 +177,7 @@ def test_a_file_that_another_program_holds_is_told_as_such(
     db: Database, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apart, "BUSY_TIMEOUT_MS", 50)
-    with Exchanges(ledger, db, left=12) as exchanges:
+    with exchanging(ledger, db) as exchanges:
         ask(exchanges, [], 1)
         with closing(sqlite3.connect(tmp_path / "mailer.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -176,7 +194,7 @@ def test_where_it_does_not_start_the_writer_does_the_work(
 ) -> None:
     monkeypatch.setattr("sys.executable", program)
 
-    with Exchanges(ledger, db, left=12) as exchanges:
+    with exchanging(ledger, db) as exchanges:
         first = ask(exchanges, [], 5)
         second = ask(exchanges, outcomes(first), 20)
 
@@ -190,9 +208,24 @@ def test_it_imports_nothing_that_lies_in_the_current_folder(
     (tmp_path / "json.py").write_text("raise SystemExit('not the library')")
     monkeypatch.chdir(tmp_path)
 
-    with Exchanges(ledger, db, left=12) as exchanges:
+    with exchanging(ledger, db) as exchanges:
         assert len(ask(exchanges, [], 5).claimed) == 5
         assert exchanges.helper is not None
         os.kill(exchanges.helper, 0)
         assert exchanges._process is not None
         assert exchanges._process.ready
+
+
+@pytest.mark.usefixtures("at_once")
+def test_when_it_dies_between_two_exchanges_the_next_one_hears_of_it(
+    db: Database, ledger: Ledger
+) -> None:
+    with exchanging(ledger, db) as exchanges:
+        claimed = ask(exchanges, [], 2)
+        assert exchanges.helper is not None
+        os.kill(exchanges.helper, signal.SIGKILL)
+        exchanges.loop.run_until_complete(asyncio.sleep(0.2))  # time to hear of it
+
+        for _ in range(2):
+            with pytest.raises(StoppedError, match="the ledger has ended"):
+                ask(exchanges, outcomes(claimed), 2)
