@@ -23,7 +23,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import cache
 from hashlib import sha256
 from hmac import compare_digest, digest
 
@@ -212,32 +211,43 @@ def make_verp(ring: KeyRing, campaign: int, subscriber: int, *, key_id: int | No
     return _base32(signed)
 
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
-_SIXTY_BITS = 2**60 - 1
-
-
-@cache
-def _threes() -> list[str]:
-    pairs = [first + second for first in _LETTERS for second in _LETTERS]
-    return [pair + third for pair in pairs for third in _LETTERS]
-
-
 def _base32(data: bytes) -> str:
-    """Lower-case base32 without padding: four times as fast as the standard library's.
+    """Lower-case base32 without padding."""
+    return base64.b32encode(data).decode().rstrip("=").lower()
 
-    Every mail has one. Three letters are fifteen bits, looked up together.
+
+_LETTERS = bytes(b"abcdefghijklmnopqrstuvwxyz234567"[number % 32] for number in range(256))
+# Which of the forty bits of each lane of 64 move up, and which stay, while they are spread.
+_HALVES = [
+    (int.from_bytes(bytes.fromhex(up) * 5), int.from_bytes(bytes.fromhex(stay) * 5))
+    for up, stay in (
+        ("000000fffff00000", "00000000000fffff"),
+        ("000ffc00000ffc00", "000003ff000003ff"),
+        ("03e003e003e003e0", "001f001f001f001f"),
+    )
+]
+(_UP_20, _STAY_20), (_UP_10, _STAY_10), (_UP_5, _STAY_5) = _HALVES
+
+
+def _ending_in_base32(data: bytes) -> str:
+    """The same of the 22 bytes in which every return path ends, many times as fast.
+
+    The groups of five bits become bytes of their own in three steps, all at once in one number:
+    no table but that of the letters has to be at hand.
     """
-    threes, bits = _threes(), len(data) * 8
-    sixty = -(-bits // 60)  # bits at once: a larger number is slower
-    number = int.from_bytes(data, "big") << sixty * 60 - bits
-    found = ""
-    for shift in range(sixty * 60 - 60, -1, -60):
-        some = number >> shift & _SIXTY_BITS
-        found += (
-            f"{threes[some >> 45]}{threes[some >> 30 & 32767]}"
-            f"{threes[some >> 15 & 32767]}{threes[some & 32767]}"
-        )
-    return found[: (bits + 4) // 5]
+    bits = int.from_bytes(data) << 24  # to five times forty
+    forty = 2**40 - 1
+    wide = (
+        bits >> 160 << 256
+        | (bits >> 120 & forty) << 192
+        | (bits >> 80 & forty) << 128
+        | (bits >> 40 & forty) << 64
+        | bits & forty
+    )
+    wide = (wide & _UP_20) << 12 | wide & _STAY_20
+    wide = (wide & _UP_10) << 6 | wide & _STAY_10
+    wide = (wide & _UP_5) << 3 | wide & _STAY_5
+    return wide.to_bytes(40).translate(_LETTERS)[:36].decode()
 
 
 def message_id(
@@ -319,7 +329,7 @@ class Tokens:
         """As ``make_verp`` has it."""
         head, last, mac = self._verp
         number = subscriber.to_bytes(5, "big")
-        return head + _base32(last + number + mac(number)[:_TAG])
+        return head + _ending_in_base32(last + number + mac(number)[:_TAG])
 
 
 def read(

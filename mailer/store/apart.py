@@ -177,20 +177,13 @@ class _Process:
         if asked is None:
             return
         if isinstance(answer, Exception):
-            asked.set_exception(self._in_our_words(answer))
+            # Not for the process, in which this module is loaded as well: it brings both drivers.
+            from mailer.store.trouble import in_our_words
+
+            asked.set_exception(in_our_words(answer, self._shown) or answer)
             return
         claimed, *rest = answer
         asked.set_result(Exchange([Claimed(*row) for row in claimed], *rest))
-
-    def _in_our_words(self, error: Exception) -> Exception:
-        # Not for the process, in which this module is loaded as well: it brings both drivers.
-        from mailer.store.trouble import translated
-
-        try:
-            with translated(self._shown):
-                raise error
-        except Exception as told:
-            return told
 
     def _tell(self, what: object) -> None:
         with suppress(OSError):  # it has ended, and that is what is heard next

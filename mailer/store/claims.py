@@ -83,7 +83,7 @@ class Ledger:
         """
         state, due = self._beat(connection, now)
         moved = Moved()
-        settle(connection, self.dialect, self.campaign_id, self.run_id, settled, now, moved)
+        settle(connection, self.campaign_id, self.run_id, settled, now, moved)
         if any(row.state in _CLAIMABLE for row in settled):
             due = now  # perhaps: the look is cheap
         claimed: list[Claimed] = []

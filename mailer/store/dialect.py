@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the ledger's process does without: it takes memory and time
@@ -77,6 +78,59 @@ def gathered(
     statement = f"SELECT json_group_array(json_array({every})) FROM (SELECT {named} {rest})"
     (text,) = run(connection, statement, values).fetchone()
     return list(json.loads(text))
+
+
+def update_by_rows(
+    connection: Connection,
+    statement: str,
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[object]],
+    values: Mapping[str, object],
+) -> int:
+    """Runs an UPDATE … FROM {rows}, where these rows stand; returns how many it changed.
+
+    SQLite takes them as parameters, which costs it half of what reading them from JSON does.
+    """
+    if connection.dialect.name != "sqlite":
+        source = json_rows(connection.dialect.name, "rows", columns)
+        return int(
+            run(
+                connection, statement.format(rows=source), {**values, "rows": json.dumps(rows)}
+            ).rowcount
+        )
+    driver: Any = connection.connection.dbapi_connection
+    names = tuple(name for name, _ in columns)
+    changed = 0
+    for some in _in_known_sizes(rows):
+        text, order = _positional(statement, names, len(some))
+        at = order.index("rows")
+        before, after = [[values[name] for name in each] for each in (order[:at], order[at + 1 :])]
+        changed += driver.execute(text, [*before, *chain.from_iterable(some), *after]).rowcount
+    return changed
+
+
+def _in_known_sizes(rows: Sequence[Sequence[object]]) -> Iterator[Sequence[Sequence[object]]]:
+    """In pieces of four sizes, so that there are four statements to prepare and not hundreds."""
+    at = 0
+    for size in (100, 25, 5, 1):
+        while len(rows) - at >= size:
+            yield rows[at : at + size]
+            at += size
+
+
+@lru_cache(maxsize=64)
+def _positional(
+    statement: str, columns: tuple[str, ...], number: int
+) -> tuple[str, tuple[str, ...]]:
+    """The statement with ``?`` for each parameter, and their names in order; ``rows`` is all rows.
+
+    ``LIMIT -1`` as in ``json_rows``.
+    """
+    row = f"({', '.join('?' * len(columns))})"
+    named = ", ".join(f"column{index + 1} AS {name}" for index, name in enumerate(columns))
+    source = f"(SELECT {named} FROM (VALUES {', '.join([row] * number)}) LIMIT -1)"
+    order = tuple(_PARAMETER.findall(statement.replace("{rows}", ":rows")))
+    return _PARAMETER.sub("?", statement).format(rows=source), order
 
 
 @lru_cache(maxsize=256)

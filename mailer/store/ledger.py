@@ -6,7 +6,6 @@ a fault: somebody else moved the row, and carrying on would lose count.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -21,13 +20,30 @@ from mailer.model.words import (
     Counts,
     DeliveryState,
 )
-from mailer.store.dialect import json_rows, run
+from mailer.store.dialect import run, update_by_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _S = DeliveryState
 _REPLY_KEPT = 300  # characters of a server's sentence
+
+# A released row was not tried: it goes back with the attempts that it came with.
+_SETTLE = (
+    "UPDATE delivery SET state = o.state, reason = o.reason, reply = o.reply, at = :now,"
+    " attempt = delivery.attempt - o.back"
+    " FROM {rows} AS o WHERE delivery.campaign_id = :campaign"
+    " AND delivery.position = o.position AND delivery.attempt = o.attempt"
+    " AND delivery.run_id = :run AND delivery.state = 'sending'"
+)
+_SETTLED = (
+    ("position", "INTEGER"),
+    ("attempt", "INTEGER"),
+    ("state", "TEXT"),
+    ("reason", "TEXT"),
+    ("reply", "TEXT"),
+    ("back", "INTEGER"),
+)
 
 Moved = Counter[tuple[DeliveryState, DeliveryState]]
 
@@ -48,7 +64,6 @@ class Settled:
 
 def settle(
     connection: Connection,
-    dialect: str,
     campaign_id: int,
     run_id: int,
     settled: Iterable[Settled],
@@ -63,47 +78,24 @@ def settle(
     for (state, cause), people in kinds.items():
         allow(_S.sending, state, cause)
         moved[_S.sending, state] += people
-    rows = json_rows(
-        dialect,
-        "settled",
-        [
-            ("position", "INTEGER"),
-            ("attempt", "INTEGER"),
-            ("state", "TEXT"),
-            ("reason", "TEXT"),
-            ("reply", "TEXT"),
-            ("back", "INTEGER"),
-        ],
-    )
-    written = run(
+    written = update_by_rows(
         connection,
-        (  # A released row was not tried: it goes back with the attempts that it came with.
-            "UPDATE delivery SET state = o.state, reason = o.reason, reply = o.reply, at = :now,"
-            " attempt = delivery.attempt - o.back"
-            f" FROM {rows} AS o WHERE delivery.campaign_id = :campaign"
-            " AND delivery.position = o.position AND delivery.attempt = o.attempt"
-            " AND delivery.run_id = :run AND delivery.state = 'sending'"
-        ),
-        {
-            "campaign": campaign_id,
-            "run": run_id,
-            "now": now,
-            "settled": json.dumps(
-                [
-                    (
-                        row.position,
-                        row.attempt,
-                        row.state,
-                        row.reason,
-                        row.reply[:_REPLY_KEPT],
-                        1 if row.cause is Cause.released else 0,
-                    )
-                    for row in settled
-                ]
-            ),
-        },
+        _SETTLE,
+        _SETTLED,
+        [
+            (
+                row.position,
+                row.attempt,
+                row.state,
+                row.reason,
+                row.reply[:_REPLY_KEPT],
+                1 if row.cause is Cause.released else 0,
+            )
+            for row in settled
+        ],
+        {"campaign": campaign_id, "run": run_id, "now": now},
     )
-    require(written.rowcount, len(settled))
+    require(written, len(settled))
     waiting = [
         {
             "campaign": campaign_id,

@@ -91,9 +91,7 @@ def begin(
         with db.write() as connection:
             lock_issue(connection, db.dialect, campaign_id)
             _require_state(connection, campaign_id, only_from)
-            found = recover(
-                connection, db.dialect, campaign_id, folder=folder, now=now, judge=judge
-            )
+            found = recover(connection, campaign_id, folder=folder, now=now, judge=judge)
             if not again:
                 _require_alone(connection, campaign_id)
                 moved = skip_already_sent(connection, campaign_id, milliseconds(now))
@@ -113,7 +111,6 @@ def begin(
 
 def recover(
     connection: Connection,
-    dialect: str,
     campaign_id: int,
     *,
     folder: Path,
@@ -127,9 +124,7 @@ def recover(
     total = Recovered()
     for run in _open_runs(connection, campaign_id):
         _refuse_if_alive(run, folder, milliseconds(now))
-        released, answered, unknown = _recover(
-            connection, dialect, run, folder, milliseconds(now), judge
-        )
+        released, answered, unknown = _recover(connection, run, folder, milliseconds(now), judge)
         _end_row(connection, run.id, now)
         here = run.host == recorders.host()
         total = Recovered(
@@ -314,9 +309,7 @@ def recover_issue(db: Database, issue: str, *, folder: Path, now: datetime, judg
         with db.write() as connection:
             lock_campaign(connection, db.dialect, campaign_id)
             try:
-                found = recover(
-                    connection, db.dialect, campaign_id, folder=folder, now=now, judge=judge
-                )
+                found = recover(connection, campaign_id, folder=folder, now=now, judge=judge)
             except BusyError:
                 continue
             if campaign_state(connection, campaign_id) is CampaignState.cancelled:
@@ -395,7 +388,6 @@ def _lives(run: Row[Any], folder: Path, now_ms: int) -> bool:
 
 def _recover(
     connection: Connection,
-    dialect: str,
     run: Row[Any],
     folder: Path,
     now_ms: int,
@@ -419,7 +411,7 @@ def _recover(
         else:
             settled.append(_verdict(row, seen.get((row.position, row.attempt)), judge))
     moved = Moved()
-    settle(connection, dialect, run.campaign_id, run.id, settled, now_ms, moved)
+    settle(connection, run.campaign_id, run.id, settled, now_ms, moved)
     tally(connection, run.campaign_id, moved)
     released = sum(row.cause is Cause.released for row in settled)
     give_back(connection, run.id, released)

@@ -17,28 +17,21 @@ def translated(shown: str) -> Iterator[None]:
     """Turns the driver's errors into ours, cause kept. What we do not know is not disguised."""
     try:
         yield
-    except sqlite3.Error as error:  # said straight by the driver
-        ours = _translate_sqlite(str(error), shown)
-        if ours is None:
-            raise
-        raise ours from error
-    except psycopg.Error as error:
-        ours = _translate_postgresql(error, shown)
-        if ours is None:
-            raise
-        raise ours from error
-    except DBAPIError as error:
-        ours = _translate(error, shown)
+    except (sqlite3.Error, psycopg.Error, DBAPIError) as error:
+        ours = in_our_words(error, shown)
         if ours is None:
             raise
         raise ours from error
 
 
-def _translate(error: DBAPIError, shown: str) -> MailerError | None:
-    if isinstance(error.orig, sqlite3.Error):
-        return _translate_sqlite(str(error.orig).strip(), shown)
-    if isinstance(error.orig, psycopg.Error):
-        return _translate_postgresql(error.orig, shown)
+def in_our_words(error: BaseException | None, shown: str) -> MailerError | None:
+    """What we say instead of an error of the driver, or of the engine; None if we do not know."""
+    if isinstance(error, DBAPIError):
+        error = error.orig
+    if isinstance(error, sqlite3.Error):
+        return _translate_sqlite(str(error).strip(), shown)
+    if isinstance(error, psycopg.Error):
+        return _translate_postgresql(error, shown)
     return None
 
 

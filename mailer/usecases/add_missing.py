@@ -95,9 +95,7 @@ def add_missing(
         _require_open(connection, campaign)
         runs.lock_campaign(connection, db.dialect, campaign.id)
         judge = Schedule(retry_after, clock).judge
-        found = runs.recover(
-            connection, db.dialect, campaign.id, folder=folder, now=now, judge=judge
-        )
+        found = runs.recover(connection, campaign.id, folder=folder, now=now, judge=judge)
     found.forget()
     with db.read() as connection:
         selection = select_again(connection, campaign, now)

@@ -37,9 +37,7 @@ def choose_subject(
         runs.lock_campaign(connection, db.dialect, campaign.id)
         campaign = campaigns.find(connection, campaign.id)
         _require_choice(campaign, version)
-        found = runs.recover(
-            connection, db.dialect, campaign.id, folder=folder, now=now, judge=judge
-        )
+        found = runs.recover(connection, campaign.id, folder=folder, now=now, judge=judge)
     found.forget()
     return choose(campaign, version, MANUAL, {}, db=db, clock=clock)
 

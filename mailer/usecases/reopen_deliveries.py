@@ -61,9 +61,7 @@ def _reopen(
     with db.write() as connection:
         campaign = campaigns.find(connection, name)
         runs.lock_campaign(connection, db.dialect, campaign.id)
-        found = runs.recover(
-            connection, db.dialect, campaign.id, folder=folder, now=now, judge=judge
-        )
+        found = runs.recover(connection, campaign.id, folder=folder, now=now, judge=judge)
         if campaign.state == CampaignState.cancelled and kind != "unknown_skipped":
             raise InputError(
                 f"The campaign “{campaign.slug}” is cancelled: nobody is sent it any more.",

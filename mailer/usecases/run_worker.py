@@ -207,7 +207,6 @@ class Worker:
                 try:
                     found = runs.recover(
                         connection,
-                        self.db.dialect,
                         job.id,
                         folder=self.folder,
                         now=now,

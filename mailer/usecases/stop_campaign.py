@@ -73,9 +73,7 @@ def cancel_campaign(
         campaign = campaigns.find(connection, name)
         runs.lock_campaign(connection, db.dialect, campaign.id)
         try:
-            found = runs.recover(
-                connection, db.dialect, campaign.id, folder=folder, now=now, judge=judge
-            )
+            found = runs.recover(connection, campaign.id, folder=folder, now=now, judge=judge)
         except BusyError:
             sent_elsewhere = True  # the state below reaches it with its next group
         else:

@@ -51,9 +51,11 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def exchanging(ledger: Ledger, db: Database) -> Iterator[Exchanges]:
-    with asyncio.Runner() as runner:
-        with Exchanges(ledger, db, left=12, loop=runner.get_loop()) as exchanges:
-            yield exchanges
+    with (
+        asyncio.Runner() as runner,
+        Exchanges(ledger, db, left=12, loop=runner.get_loop()) as exchanges,
+    ):
+        yield exchanges
 
 
 def ask(

@@ -24,9 +24,9 @@ from mailer.model.words import (
 from mailer.store import campaigns, maintenance, planning, recorder, runs
 from mailer.store.claims import Claimed, Exchange, Ledger
 from mailer.store.database import Database
-from mailer.store.dialect import json_rows
+from mailer.store.dialect import _positional, json_rows
 from mailer.store.lanes import Day, left_today
-from mailer.store.ledger import Settled, allow, counts
+from mailer.store.ledger import _SETTLE, _SETTLED, Settled, allow, counts
 from tests.builders import make_list, make_subscriber, plan_people, subscribe, suppress
 
 THEN = datetime(2026, 11, 24, tzinfo=UTC)
@@ -377,27 +377,33 @@ def test_no_move_outside_of_the_table_can_be_written() -> None:
                         allow(source, target, cause)
 
 
-def test_settling_never_scans_the_campaign(sqlite_template: Path, tmp_path: Path) -> None:
-    """A plain join would: the planner has no idea how few rows a JSON array holds."""
+def test_no_move_scans_the_campaign(sqlite_template: Path, tmp_path: Path) -> None:
+    """A plain join would: the planner has no idea how few rows an array or a list holds."""
     from mailer.store.database import database_url
 
+    array = json_rows("sqlite", "rows", [("position", "INTEGER")])
+    moves = [
+        (
+            "UPDATE delivery SET state = 'sending'"
+            f" FROM {array} AS w WHERE delivery.campaign_id = 1 AND delivery.position = w.position"
+        ),
+        *(_positional(_SETTLE, tuple(name for name, _ in _SETTLED), n)[0] for n in (1, 5, 25, 100)),
+    ]
     with Database(database_url(f"sqlite:///{sqlite_template}", tmp_path)) as db:
-        rows = json_rows("sqlite", "rows", [("position", "INTEGER")])
-        with db.read() as connection:
-            plan = connection.execute(
-                text(
-                    "EXPLAIN QUERY PLAN UPDATE delivery SET state = 'sending'"
-                    f" FROM {rows} AS w WHERE delivery.campaign_id = 1"
-                    " AND delivery.position = w.position"
-                ),
-                {"rows": "[[1]]"},
-            ).all()
-    steps = [row[3] for row in plan]
+        for statement in moves:
+            with db.read() as connection:
+                driver = connection.connection.dbapi_connection
+                assert driver is not None
+                cursor = driver.cursor()
+                bound = [None] * statement.count("?") or {"rows": "[[1]]"}
+                cursor.execute(f"EXPLAIN QUERY PLAN {statement}", bound)
+                steps = [row[3] for row in cursor.fetchall()]
 
-    assert any(
-        "SEARCH delivery USING PRIMARY KEY (campaign_id=? AND position=?)" in s for s in steps
-    )
-    assert not any(step.startswith("SCAN delivery") for step in steps)
+            assert any(
+                "SEARCH delivery USING PRIMARY KEY (campaign_id=? AND position=?)" in s
+                for s in steps
+            )
+            assert not any(step.startswith("SCAN delivery") for step in steps)
 
 
 CHOICES = (_S.accepted, _S.refused, _S.deferred, _S.unknown, _S.planned)
