@@ -20,7 +20,7 @@ from mailer.ports import Outgoing
 from mailer.smtp.text import Text
 from mailer.store.claims import Claimed
 
-AHEAD = 40  # letters that are made together with the one that the wire asks for
+AHEAD = 20  # letters that are made together with the one that the wire asks for
 _PAUSE = 0.0003  # seconds after the wire's question in which the next ones are made, unasked
 BATCH = 8  # letters a job: handing over costs as much as rendering one
 

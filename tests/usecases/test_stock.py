@@ -46,12 +46,12 @@ async def told(waiting: deque[Flight], press: Press, *, takes: int, pause: float
 
 
 def test_the_next_ones_are_made_while_the_wire_waits() -> None:
-    waiting, press = queue(40), Press()
+    waiting, press = queue(60), Press()
 
-    ready = asyncio.run(told(waiting, press, takes=10, pause=0.05))
+    ready = asyncio.run(told(waiting, press, takes=15, pause=0.05))
 
-    assert ready == list(range(10, 10 + AHEAD))
-    assert press.made == list(range(10 + AHEAD))  # each once, in their order
+    assert ready == list(range(15, 15 + AHEAD))
+    assert press.made == list(range(15 + AHEAD))  # each once, in their order
 
 
 def test_fewer_than_half_are_not_worth_it() -> None:
