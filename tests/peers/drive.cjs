@@ -4,12 +4,15 @@
 // by Enter, or take a download. Each answer tells the page; with `judge` also what is wrong with it
 // at every width: axe-core's violations (contrast in dark once more), sideways scrolling, and, where
 // `walk` says so, what the Tab key does not reach or does not show. Without `script`, the page runs
-// none; they are let in for the judge only, when the page has long been read.
+// none; they are let in for the judge only, when the page has long been read. A page that a window
+// with scripts has shown without a barrier, the same but for whose it is, is not judged by axe-core
+// a second time: its width, its focus and the Tab key are.
 const readline = require('readline');
 const { FLAGS, chromium, load } = require('./chromium.cjs');
 const axe = require('fs').readFileSync(load.resolve('axe-core/axe.min.js'), 'utf8');
 const MOST_TABS = 150;
 const windows = new Map();
+const clean = new Set(); // pages without a barrier, as `nobodys` has them
 let browser;
 
 const open = async ({ window, script, widths }) => {
@@ -111,18 +114,26 @@ const walk = async (page) => {
   return unmet.concat(unshown.map(([name]) => `the focus does not show on ${name}`));
 };
 
-const judge = async (state, name, { off, pictures, walked }) => {
+// The page without whose it is: the reader's name, which is the window's, and what is in links.
+const nobodys = async ({ page }, window, off) => {
+  const html = await page.content();
+  return JSON.stringify([off, html.replaceAll(new RegExp(window, 'gi'), '').replace(/[\w-]{20,}/g, '')]);
+};
+
+const judge = async (state, name, { window, off, pictures, walked }) => {
   const { page, script, widths } = state;
   const wrong = [];
+  const text = await nobodys(state, window, off);
+  const seen = clean.has(text);
   if (!script) await state.scripts(true);
-  await page.evaluate(axe); // by the debugger, which no content policy of the page forbids
+  if (!seen) await page.evaluate(axe); // by the debugger, which no content policy of the page forbids
   const rules = Object.fromEntries(off.map((rule) => [rule, { enabled: false }]));
   rules['target-size'] = { enabled: true };
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
     for (const width of widths) {
       // Without scripts a page is the same one, so that it is measured once, and only its width twice.
-      const known = colorScheme === 'dark' ? !script || width !== widths[0] : !script && width !== widths[0];
+      const known = seen || (colorScheme === 'dark' ? !script || width !== widths[0] : !script && width !== widths[0]);
       if (colorScheme === 'dark' && known && !pictures) continue;
       await page.setViewportSize({ width, height: 900 });
       const options = colorScheme === 'dark' ? { runOnly: ['color-contrast'] } : { rules };
@@ -141,6 +152,7 @@ const judge = async (state, name, { off, pictures, walked }) => {
       if (pictures) await page.screenshot({ path: `${pictures}/${name}-${width}-${colorScheme}.png`, fullPage: true });
     }
   }
+  if (script && !wrong.length) clean.add(text);
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: widths[0], height: 900 });
   if (walked) wrong.push(...(await walk(page)).map((each) => `${name}: ${each}`));

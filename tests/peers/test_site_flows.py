@@ -1,7 +1,8 @@
 """Every way that a reader can take through the site, in Chromium, by keyboard alone.
 
 In Spanish and in Arabic, with and without JavaScript. Each page is judged by axe-core at 320 and at
-1280 pixels, never scrolls sideways, shows where the focus is, and is reached whole by the Tab key.
+1280 pixels (where it is the same without JavaScript, once), never scrolls sideways, shows where the
+focus is, and is reached whole by the Tab key.
 The readers' mails are real ones, and what a page says it did is looked up in the database.
 """
 
