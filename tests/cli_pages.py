@@ -16,6 +16,7 @@ from typing import Any
 from typer.main import get_command
 
 from mailer.cli.main import app, run
+from tests.command_line import commands_built_once
 
 PAGE = Path(__file__).parents[1] / "docs/cli.md"
 HEAD = """# Commands
@@ -52,7 +53,7 @@ def _help(words: tuple[str, ...]) -> str:
     width = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "100"
     try:
-        with contextlib.redirect_stdout(out):
+        with commands_built_once(), contextlib.redirect_stdout(out):
             run([*words, "--help"])
     finally:
         os.environ.pop("COLUMNS")

@@ -42,7 +42,11 @@ class FakeRoute:
             if outgoing is None:
                 await source.changed()
                 continue
-            await asyncio.sleep(0)
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:  # the run is over: nothing stays in hand, as with SMTP
+                observer.returned(outgoing.key, Stage.session, "stopped")
+                raise
             life -= 1
             if life == 0 and self._chance.random() < 0.5:
                 if self._chance.random() < 0.5:
