@@ -114,6 +114,7 @@ def content_of(
         frozen={
             "again": False,
             "key_id": KEYS.key_id,
+            "joint_tags": True,
             "from": "news@example.org",
             "site_url": SITE,
             "return_path": "bounces+{token}@example.org",

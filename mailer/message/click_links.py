@@ -56,10 +56,10 @@ def sign_target(
     code = _SCHEMES.get(scheme.lower())
     if code is None or not _REST(rest) or len(rest) > LONGEST or "\\" in rest:
         raise LinkError("That is no address that a redirect link can hold.")
-    used, mac = ring.signing(Purpose.click, key_id)
-    head = _head(Purpose.click, used, campaign)
+    key = ring.key(key_id)
+    head = _head(Purpose.click, key.key_id, campaign)
     frame = head + number.to_bytes(2, "big") + bytes((code,)) + rest.encode("ascii")
-    return _text(frame + mac(frame)[:_TAG])
+    return _text(frame + key.tag(Purpose.click, frame)[:_TAG])
 
 
 def read_click(ring: KeyRing, path: str) -> Click | None:
@@ -70,8 +70,8 @@ def read_click(ring: KeyRing, path: str) -> Click | None:
         return None
     frame, tag = signed[:-_TAG], signed[-_TAG:]
     genuine = False
-    for mac in ring.reading(Purpose.click, frame[1]):
-        genuine |= compare_digest(mac(frame)[:_TAG], tag)
+    for key in ring.keys(frame[1]):
+        genuine |= compare_digest(key.tag(Purpose.click, frame)[:_TAG], tag)
     scheme = _NAMES.get(frame[_HEAD])
     rest = frame[_HEAD + 1 :].decode("latin-1")
     if not genuine or scheme is None or not _REST(rest) or "\\" in rest:

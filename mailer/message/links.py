@@ -2,16 +2,20 @@
 
 A token is a frame and its tag::
 
-    version and purpose  1 byte    the high half is the version
+    version and purpose  1 byte    the high half is the version: how it is signed
     key id               1 byte    which secret signed it
     campaign             4 bytes
     subscriber           5 bytes
     expiry               3 bytes   hours since 1970; only where the purpose has one
-    tag                 16 bytes   HMAC-SHA256 over all before it, cut
+    tag                 16 bytes   over all before it, cut
+
+Version 1 has HMAC-SHA256, each purpose with a key of its own, derived from the secret by HKDF
+(RFC 5869), so a token of one never passes for another. Version 2 is for the four that go into
+every mail and never expire: their tags are cut from one BLAKE2b (RFC 7693), keyed, of what the four
+frames share, each from bytes of its own. It is made once a mail, in a fifth of the time of four.
 
 As base64url it has 36 characters, or 40 with an expiry. In a return path it is lower-case base32,
-44 characters, because some servers fold the case of local parts. Each purpose has its own key,
-derived from the secret by HKDF (RFC 5869), so a token of one never passes for another.
+44 characters, because some servers fold the case of local parts.
 """
 
 from __future__ import annotations
@@ -23,10 +27,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from hmac import compare_digest, digest
 
-VERSION = 1
+VERSION, JOINT = 1, 2
 MOST_CAMPAIGN = 2**32 - 1
 MOST_SUBSCRIBER = 2**40 - 1
 _TAG = 16
@@ -148,10 +152,28 @@ class _Mac:
         return outer.digest()
 
 
+# Where in the joint tag each purpose has its own.
+_CUTS = {
+    Purpose.unsubscribe: slice(0, 16),
+    Purpose.preferences: slice(16, 32),
+    Purpose.bounce: slice(32, 48),
+    Purpose.message: slice(48, 64),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Key:
     key_id: int
     macs: dict[Purpose, _Mac] = field(repr=False)
+    joint: blake2b = field(repr=False)
+
+    def tag(self, purpose: Purpose, frame: bytes) -> bytes:
+        """The tag of a frame, as long as it can be."""
+        if frame[0] >> 4 != JOINT:
+            return self.macs[purpose](frame)
+        joint = self.joint.copy()
+        joint.update(frame[1:])
+        return joint.digest()[_CUTS[purpose]]
 
 
 class KeyRing:
@@ -170,23 +192,24 @@ class KeyRing:
         """The id of the current secret: frozen with a campaign, so that a retry signs alike."""
         return self._keys[0].key_id
 
-    def signing(self, purpose: Purpose, key_id: int | None) -> tuple[int, _Mac]:
+    def key(self, key_id: int | None) -> _Key:
         """The key that signs: the current one, or the one with an id. Raises LinkError."""
         for key in self._keys:
             if key_id is None or key.key_id == key_id:
-                return key.key_id, key.macs[purpose]
+                return key
         raise LinkError("The secret key that this campaign was planned with is not known any more.")
 
-    def reading(self, purpose: Purpose, key_id: int) -> list[_Mac]:
-        """The keys that may have signed a token; two secrets may share an id."""
-        return [key.macs[purpose] for key in self._keys if key.key_id == key_id]
+    def keys(self, key_id: int) -> list[_Key]:
+        """Those that may have signed a token; two secrets may share an id."""
+        return [key for key in self._keys if key.key_id == key_id]
 
 
 def _derive(secret: bytes) -> _Key:
     if len(secret) < 32:
         raise SecretError(_ASKED)
     macs = {purpose: _Mac(hkdf(secret, f"mailer link {purpose.name}")) for purpose in Purpose}
-    return _Key(hkdf(secret, "mailer link key id")[0], macs)
+    joint = blake2b(key=hkdf(secret, "mailer link joint"))
+    return _Key(hkdf(secret, "mailer link key id")[0], macs, joint)
 
 
 def make(
@@ -261,75 +284,80 @@ def message_id(
     return f"{_url_text(frame)}@{domain}"
 
 
-_IN_MAILS = (
-    Purpose.unsubscribe,
-    Purpose.preferences,
-    Purpose.message,
-    Purpose.bounce,
-    Purpose.reconfirm,
-    Purpose.reader,
-)
-
-
 class Tokens:
     """Makes the tokens of one campaign's readers: the same as ``make`` and its like, faster.
 
     Four go into every mail. What they share (version, purpose, key, campaign: six bytes, so eight
-    characters of base64) is written and hashed once. Raises LinkError when the key is not there.
+    characters of base64) is written and hashed once. ``joint`` is false for a campaign that was
+    planned before there were joint tags. Raises LinkError when the key is not there.
     """
 
-    __slots__ = ("_of", "_purposes", "_verp")
+    __slots__ = ("_heads", "_joint", "_one", "_others", "_verp")
 
-    def __init__(self, ring: KeyRing, campaign: int, key_id: int) -> None:
-        self._purposes: dict[Purpose, tuple[str, bytes, _Mac]] = {}
-        for purpose in _IN_MAILS:
-            signed = _signed(ring, purpose, campaign, 0, None, key_id, _TAG)
-            shared = signed[: _PLAIN - 5]
-            mac = ring.signing(purpose, key_id)[1].after(shared)
-            self._purposes[purpose] = (_url_text(shared), shared, mac)
+    def __init__(self, ring: KeyRing, campaign: int, key_id: int, *, joint: bool = True) -> None:
+        def one(purpose: Purpose, subscriber: int, tag: int = _TAG) -> bytes:
+            return _signed(ring, purpose, campaign, subscriber, None, key_id, tag, joint=joint)
+
+        self._one = one
+        shared = {purpose: one(purpose, 0)[: _PLAIN - 5] for purpose in _CUTS}
         # What each mail needs, looked up once.
         three = (Purpose.unsubscribe, Purpose.preferences, Purpose.message)
-        self._of = [(self._purposes[each][0], self._purposes[each][2]) for each in three]
-        _, shared, mac = self._purposes[Purpose.bounce]
+        self._heads = [_url_text(shared[each]) for each in three]
+        self._joint: blake2b | None = None
+        if joint:
+            self._joint = ring.key(key_id).joint.copy()
+            self._joint.update(shared[Purpose.message][1:])
         # Five bytes are eight characters, so what stands first is the same for all.
-        self._verp = (_base32(shared[:5]), shared[5:], mac)
+        bounce = shared[Purpose.bounce]
+        self._verp = (_base32(bounce[:5]), bounce[5:])
+        self._others: dict[Purpose, tuple[str, _Mac]] = {}
+        for purpose in (Purpose.reconfirm, Purpose.reader):
+            before = one(purpose, 0)[: _PLAIN - 5]
+            self._others[purpose] = (
+                _url_text(before),
+                ring.key(key_id).macs[purpose].after(before),
+            )
+
+    def of(self, subscriber: int, *, verp: bool = True) -> tuple[str, str, str, str]:
+        """To unsubscribe, for preferences, the left side of Message-ID, and for a return path.
+
+        Made together. The last one is empty unless it is asked for.
+        """
+        if self._joint is None:
+            return self._one_by_one(subscriber)
+        number = subscriber.to_bytes(5, "big")
+        joint = self._joint.copy()
+        joint.update(number)
+        tags = joint.digest()
+        # Of three bytes become four letters, and each of these has a multiple of three.
+        text = _url_text(number + tags[:16] + number + tags[16:32] + number + tags[48:58])
+        leave, prefer, message = self._heads
+        bounce = ""
+        if verp:
+            head, last = self._verp
+            bounce = head + _ending_in_base32(last + number + tags[32:48])
+        return leave + text[:28], prefer + text[28:56], message + text[56:], bounce
+
+    def _one_by_one(self, subscriber: int) -> tuple[str, str, str, str]:
+        one = self._one
+        return (
+            _url_text(one(Purpose.unsubscribe, subscriber)),
+            _url_text(one(Purpose.preferences, subscriber)),
+            _url_text(one(Purpose.message, subscriber, _SHORT_TAG)),
+            _base32(one(Purpose.bounce, subscriber)),
+        )
 
     def link(self, purpose: Purpose, subscriber: int) -> str:
         """The token of a link without an expiry, as ``make`` has it."""
-        head, _, mac = self._purposes[purpose]
+        if purpose not in self._others:
+            return _url_text(self._one(purpose, subscriber))
+        head, mac = self._others[purpose]
         number = subscriber.to_bytes(5, "big")
         return head + _url_text(number + mac(number)[:_TAG])
-
-    def of(self, subscriber: int) -> tuple[str, str, str]:
-        """To unsubscribe, for preferences, and the left side of Message-ID: encoded together."""
-        number = subscriber.to_bytes(5, "big")
-        (leave, leave_mac), (prefer, prefer_mac), (message, message_mac) = self._of
-        # Of three bytes become four letters, and each of these has a multiple of three.
-        text = _url_text(
-            number
-            + leave_mac(number)[:_TAG]
-            + number
-            + prefer_mac(number)[:_TAG]
-            + number
-            + message_mac(number)[:_SHORT_TAG]
-        )
-        return leave + text[:28], prefer + text[28:56], message + text[56:]
 
     def mark(self, subscriber: int) -> str:
         """What names the person behind each redirect link of their mail: 28 characters."""
         return self.link(Purpose.reader, subscriber)[_SHARED:]
-
-    def message_id(self, subscriber: int, domain: str) -> str:
-        """As ``message_id`` has it."""
-        head, _, mac = self._purposes[Purpose.message]
-        number = subscriber.to_bytes(5, "big")
-        return f"{head}{_url_text(number + mac(number)[:_SHORT_TAG])}@{domain}"
-
-    def verp(self, subscriber: int) -> str:
-        """As ``make_verp`` has it."""
-        head, last, mac = self._verp
-        number = subscriber.to_bytes(5, "big")
-        return head + _ending_in_base32(last + number + mac(number)[:_TAG])
 
 
 def read(
@@ -392,15 +420,18 @@ def _signed(
     expires: datetime | None,
     key_id: int | None,
     tag: int,
+    *,
+    joint: bool = True,
 ) -> bytes:
     if not 0 <= campaign <= MOST_CAMPAIGN or not 0 <= subscriber <= MOST_SUBSCRIBER:
         raise LinkError(f"Campaign {campaign} or subscriber {subscriber} is out of range.")
-    number, mac = ring.signing(purpose, key_id)
-    frame = bytes((VERSION << 4 | purpose.value, number))
+    key = ring.key(key_id)
+    version = JOINT if joint and expires is None and purpose in _CUTS else VERSION
+    frame = bytes((version << 4 | purpose.value, key.key_id))
     frame += campaign.to_bytes(4, "big") + subscriber.to_bytes(5, "big")
     if expires is not None:
         frame += _hours(expires).to_bytes(3, "big")
-    return frame + mac(frame)[:tag]
+    return frame + key.tag(purpose, frame)[:tag]
 
 
 def _checked(
@@ -411,15 +442,17 @@ def _checked(
     tag: int,
 ) -> Link | None:
     frame = signed[:-tag]
-    if len(frame) not in (_PLAIN, _EXPIRING) or frame[0] >> 4 != VERSION:
+    if len(frame) not in (_PLAIN, _EXPIRING) or frame[0] >> 4 not in (VERSION, JOINT):
         return None
     purposes = (allowed,) if isinstance(allowed, Purpose) else allowed
     purpose = _PURPOSES.get(frame[0] & 15)
     if purpose is None or purpose not in purposes:
         return None
+    if frame[0] >> 4 == JOINT and (purpose not in _CUTS or len(frame) != _PLAIN):
+        return None
     genuine = False
-    for mac in ring.reading(purpose, frame[1]):
-        genuine |= compare_digest(mac(frame)[:tag], signed[-tag:])
+    for key in ring.keys(frame[1]):
+        genuine |= compare_digest(key.tag(purpose, frame)[:tag], signed[-tag:])
     if not genuine:
         return None
     expires = None

@@ -153,6 +153,7 @@ def plan_campaign(
             "on_unknown": on_unknown,
             "selection": selected.frozen,
             "key_id": keys.key_id,
+            "joint_tags": True,
             "clicks": mode,
             "image_loads": loads,
             "from": str(sender),

@@ -216,7 +216,7 @@ def _person(
         tokens = Tokens(keys, UNPLANNED, keys.key_id)
         wanted = (Purpose.unsubscribe, Purpose.preferences, Purpose.reconfirm)
         links = {each: tokens.link(each, 0) for each in wanted}
-        message_id = tokens.message_id(0, domain)
+        message_id = f"{tokens.of(0)[2]}@{domain}"
     return values, PersonHeaders(
         to=address,
         message_id=message_id,

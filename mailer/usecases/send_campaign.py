@@ -298,7 +298,8 @@ class Letters:
         self._compiled = compiled
         self._measured = measured  # of those who agreed; empty unless people are measured
         # A rotated key would give a retry other bytes.
-        self._tokens = Tokens(keys, campaign.id, frozen["key_id"])
+        joint = frozen.get("joint_tags", False)
+        self._tokens = Tokens(keys, campaign.id, frozen["key_id"], joint=joint)
         self._site: str = frozen["site_url"]
         self._return_path: tuple[str, str, str] = frozen["return_path"].partition("{token}")
         self._asks_again: bool = frozen.get("asks_again", False)
@@ -338,7 +339,8 @@ class Letters:
         this mail in reports (ENVID), too; without room, the left side of Message-ID does.
         """
         person, site = row.subscriber_id, self._site
-        leave, prefer, name = self._tokens.of(person)
+        sender, room, domain = self._return_path
+        leave, prefer, name, bounce = self._tokens.of(person, verp=bool(room))
         values = {} if row.fields == "{}" else json.loads(row.fields)
         compiled = self._compiled[row.variant_id]
         if self._measured and values.pop(CONSENTED, False):
@@ -366,9 +368,8 @@ class Letters:
                 message = signed
             text = Text(message)
         known = fingerprint(mark, text.size, self._frames[id(compiled)])
-        sender, room, domain = self._return_path
         if room:
-            name = self._tokens.verp(person)
+            name = bounce
             sender += name + domain
         return Letter(text, known, sender, not row.address.isascii(), name)
 
@@ -414,7 +415,7 @@ def require_sendable(campaign: Row[Any], keys: KeyRing, *, growing: bool = False
             hint=f"`mailer campaigns restore {campaign.slug}` brings the page back.",
         )
     try:
-        keys.signing(Purpose.unsubscribe, campaign.frozen["key_id"])
+        keys.key(campaign.frozen["key_id"])
     except LinkError as error:
         raise SettingsError(
             str(error), hint="Put that key into MAILER_SECRET_KEY_OLD, and run this again."

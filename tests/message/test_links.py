@@ -263,21 +263,64 @@ def test_our_fast_base32_is_the_standard_one_in_lower_case(data: bytes) -> None:
     assert links._ending_in_base32(data) == base64.b32encode(data).decode().rstrip("=").lower()
 
 
+@pytest.mark.parametrize("joint", [True, False])
 @given(st.integers(0, links.MOST_CAMPAIGN), st.integers(0, links.MOST_SUBSCRIBER))
 def test_the_tokens_of_a_campaign_are_those_that_are_made_one_by_one(
-    campaign: int, subscriber: int
+    joint: bool, campaign: int, subscriber: int
 ) -> None:
-    tokens = links.Tokens(RING, campaign, RING.key_id)
-    made = [
-        links.make(RING, Purpose.unsubscribe, campaign, subscriber),
-        links.make(RING, Purpose.preferences, campaign, subscriber),
-        links.make_verp(RING, campaign, subscriber),
-        links.message_id(RING, campaign, subscriber, "example.org"),
-    ]
+    tokens = links.Tokens(RING, campaign, RING.key_id, joint=joint)
+    leave, prefer, message, bounce = tokens.of(subscriber)
+    again = tokens.link(Purpose.reconfirm, subscriber)
 
-    assert [
-        tokens.link(Purpose.unsubscribe, subscriber),
-        tokens.link(Purpose.preferences, subscriber),
-        tokens.verp(subscriber),
-        tokens.message_id(subscriber, "example.org"),
-    ] == made
+    assert links.make(RING, Purpose.reconfirm, campaign, subscriber) == again
+    assert tokens.of(subscriber, verp=False)[:3] == (leave, prefer, message)
+    for link, purpose in (
+        (links.read(RING, leave, Purpose.unsubscribe), Purpose.unsubscribe),
+        (links.read(RING, prefer, Purpose.preferences), Purpose.preferences),
+        (links.read_message_id(RING, message), Purpose.message),
+        (links.read_verp(RING, bounce), Purpose.bounce),
+    ):
+        assert link == Link(purpose, campaign, subscriber, RING.key_id)
+    if joint:
+        assert [leave, prefer, f"{message}@example.org", bounce] == [
+            links.make(RING, Purpose.unsubscribe, campaign, subscriber),
+            links.make(RING, Purpose.preferences, campaign, subscriber),
+            links.message_id(RING, campaign, subscriber, "example.org"),
+            links.make_verp(RING, campaign, subscriber),
+        ]
+        assert tokens.link(Purpose.unsubscribe, subscriber) == leave
+
+
+def test_what_was_mailed_before_there_were_joint_tags_is_made_and_read_as_then() -> None:
+    leave = "EacAAAAHAAAAACrgSmDb2EBPCNIQIYImNvzr"
+    prefer = "EqcAAAAHAAAAACqPUxu6FIWbzoajRjXCuG7n"
+    bounce = "cstqaaaaa4aaaaaafkoh4jr2lbo7cebvy2527fc5kdcq"
+    message = "F6cAAAAHAAAAACpQGuPmpJ3UU3kP"
+
+    assert links.Tokens(RING, 7, RING.key_id, joint=False).of(42) == (
+        leave,
+        prefer,
+        message,
+        bounce,
+    )
+    assert links.read(RING, leave, Purpose.unsubscribe) is not None
+    assert links.read(RING, prefer, Purpose.preferences) is not None
+    assert links.read_verp(RING, bounce) is not None
+    assert links.read_message_id(RING, message) is not None
+
+
+@pytest.mark.parametrize("purpose", [Purpose.test, Purpose.reconfirm, Purpose.preferences])
+def test_nobody_but_the_four_has_a_joint_tag(purpose: Purpose) -> None:
+    """An expiry, or another purpose, under the version of the joint tags is not read."""
+    expires = LATER if purpose is not Purpose.reconfirm else None
+    token = links.make(RING, purpose, 7, 42, expires=expires)
+    data = bytearray(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    assert data[0] >> 4 == links.VERSION
+    data[0] = links.JOINT << 4 | purpose.value
+    joint = RING.key(None).joint.copy()
+    joint.update(bytes(data[1:-16]))
+    for cut in (slice(0, 16), slice(16, 32), slice(32, 48)):
+        forged = bytes(data[:-16]) + joint.digest()[cut]
+        text = base64.urlsafe_b64encode(forged).decode().rstrip("=")
+
+        assert links.read(RING, text, EVERY, now=NOW) is None

@@ -176,7 +176,7 @@ def test_before_a_plan_only_date_and_tokens_are_others(desk: tuple[Mailer, Inbox
         pairs.append(
             (ours[0].link(purpose, ours[1]).encode(), theirs[0].link(purpose, theirs[1]).encode())
         )
-    left = (each.message_id(who, "x").removesuffix("@x").encode() for each, who in (ours, theirs))
+    left = (each.of(who)[2].encode() for each, who in (ours, theirs))
     pairs.append((next(left), next(left)))
 
     assert len(shown.message) == len(sent)
