@@ -260,7 +260,9 @@ def test_the_envelope_sender_is_each_mails_own(sent: tuple[str, list[Sent]]) -> 
     if "return_path" in COMBINATIONS[name]:
         assert len(set(senders)) == len(READERS)
         assert all(each.endswith(f"@bounce.{DOMAIN}") for each in senders)
-    assert not any(reader in each for reader in READERS for each in senders)
+    # Three letters may stand in a token by chance; with what stands around them they do not.
+    names = [f"{reader}{sign}example" for reader in READERS for sign in "@="]
+    assert not any(each_name in each for each_name in names for each in senders)
     assert all("return-path" not in each.head.lower() for each in mails)
 
 
