@@ -90,6 +90,7 @@ class Program:
     _root: Callable[[Any], Iterator[str]] = field(init=False)
     _constants: frozenset[str] = field(init=False)
     _plain: bool = field(init=False)  # every constant is
+    _bare: list[tuple[int, str, Callable[[str], object] | None]] | None = field(init=False)
 
     def __post_init__(self) -> None:
         holes = [piece for piece in self.segments if isinstance(piece, Hole)]
@@ -115,6 +116,28 @@ class Program:
         self._root = Template.from_code(environment, code, {}).root_render_func
         self._constants = frozenset(piece for piece in self.segments if isinstance(piece, str))
         self._plain = all(map(_plain_constant, self._constants))
+        self._bare = self._bare_holes() if self.quoted else None
+
+    def _bare_holes(self) -> list[tuple[int, str, Callable[[str], object] | None]] | None:
+        """Where the holes are, each with its name and its test, when nothing but names are in them.
+
+        A default does not count: it is for the reader who has no value. None: there is more.
+        """
+        found: list[tuple[int, str, Callable[[str], object] | None]] = []
+        for at, piece in enumerate(self.segments):
+            if isinstance(piece, str):
+                continue
+            if piece.slot.source == MARK_NAME:
+                found.append((at, MARK_QUOTED, None))
+                continue
+            parsed = parse(piece.slot)
+            name = parsed.expression if parsed.word == "value" else None
+            if isinstance(name, nodes.Filter) and name.name == "default":
+                name = name.node
+            if not isinstance(name, nodes.Name) or name.name in self.terms.kinds:
+                return None
+            found.append((at, name.name, UNCHANGED[piece.context]))
+        return found
 
     def encode(self, person: Mapping[str, Value]) -> tuple[bytes, str, bool]:
         """Renders quoted-printable for one person: the bytes, what is theirs in it, if it is plain.
@@ -123,6 +146,8 @@ class Program:
         CRLF, no NUL, and wherever it is put, no dot comes to begin a line. The constants are looked
         at once; a value passes when it is printable but for the soft break at its end.
         """
+        if self._bare is not None and (filled := self._filled(self._bare, person)) is not None:
+            return filled
         pieces = list(self._root(Reader(person, self.terms, None)))
         constants = self._constants
         own = " ".join([piece for piece in pieces if piece not in constants])
@@ -134,6 +159,30 @@ class Program:
             and own.replace(SOFT_BREAK, "").isprintable()
         )
         return "".join(pieces).encode("ascii"), own, plain
+
+    def _filled(
+        self,
+        bare: Sequence[tuple[int, str, Callable[[str], object] | None]],
+        person: Mapping[str, Value],
+    ) -> tuple[bytes, str, bool] | None:
+        """The same without the template, for most letters and most readers; None for the others.
+
+        Every value stands as it is: ``UNCHANGED`` says that neither its place nor quoted-printable
+        would change it, and it begins no line with a dot.
+        """
+        pieces = list(self.segments)
+        own = []
+        for at, name, unchanged in bare:
+            value = person.get(name)
+            if type(value) is not str:
+                return None
+            if unchanged is not None:
+                if not unchanged(value) or value.isspace():
+                    return None
+                value += SOFT_BREAK
+            pieces[at] = value
+            own.append(value)
+        return "".join(pieces).encode("ascii"), " ".join(own), self._plain  # type: ignore[arg-type]
 
     def render(self, person: Mapping[str, Value], sink: list[MergeError] | None = None) -> str:
         """Renders for one person. Raises MergeError, or gathers all of them in ``sink``."""

@@ -129,12 +129,33 @@ def test_plain_is_said_of_plain_bytes_alone(constants: list[str], values: list[s
     program = Program(tuple(constants), quoted=True, kinds={})
     woven = itertools.zip_longest(constants, values, fillvalue="")
     pieces_of_it = list(itertools.chain(*woven))
+    program._bare = None  # by the template, which is this one
     program._root = lambda _: iter([*pieces_of_it, "!"])
 
     message, _, plain = program.encode({})
 
     whole = b"x" + message + b"\r\n"  # a line has begun before, and ends behind it
     assert not plain or is_plain(whole)
+
+
+@given(values, st.sampled_from(["", " ", "Oslo", "a.b", ".a", "a=b", "x" * 80]) | values)
+def test_names_alone_are_filled_in_as_the_template_does(name: str, city: str) -> None:
+    """The short way gives the same bytes and the same mark, or leaves it to the template."""
+    message = letter(
+        subject="News",
+        text="{{ first_name | default('you') }}: {{ city | default('here') }}\n\n{{ city }}\n",
+        html='<p title="{{ city | default("x") }}">{{ first_name | default("y") }}</p>'
+        '<a href="{{ unsubscribe_url }}">.</a><a href="https://example.org/?c={{ city }}">.</a>',
+        blank_ok=True,
+    )
+    person = {"first_name": name, "city": city}
+    short = [program.encode(message._names(person, ZOE)) for program, _ in message._runs]
+    for program, _ in message._runs:
+        assert program._bare
+        program._bare = None
+    whole = [program.encode(message._names(person, ZOE)) for program, _ in message._runs]
+
+    assert short == whole
 
 
 @given(values, values, st.booleans())
