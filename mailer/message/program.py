@@ -7,9 +7,10 @@ expression, then the escape of its context, then the transfer encoding: always i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, Template, nodes
 from jinja2.utils import pass_context
@@ -76,6 +77,16 @@ def _tag_fault(slot: Slot, message: str) -> Fault:
     return Fault(message, slot.file, slot.line, None, RULE)
 
 
+class _Bare(NamedTuple):
+    """A hole that holds a name and nothing else, but perhaps a default."""
+
+    at: int  # among the segments
+    name: str
+    number: int  # among the holes
+    unchanged: Callable[[str], object]
+    output: Output
+
+
 @dataclass(slots=True)
 class Program:
     """Compiled constants and holes. ``quoted`` says that constants are quoted-printable already."""
@@ -90,7 +101,7 @@ class Program:
     _root: Callable[[Any], Iterator[str]] = field(init=False)
     _constants: frozenset[str] = field(init=False)
     _plain: bool = field(init=False)  # every constant is
-    _bare: list[tuple[int, str, Callable[[str], object] | None]] | None = field(init=False)
+    _bare: list[_Bare] | None = field(init=False)
 
     def __post_init__(self) -> None:
         holes = [piece for piece in self.segments if isinstance(piece, Hole)]
@@ -118,17 +129,18 @@ class Program:
         self._plain = all(map(_plain_constant, self._constants))
         self._bare = self._bare_holes() if self.quoted else None
 
-    def _bare_holes(self) -> list[tuple[int, str, Callable[[str], object] | None]] | None:
-        """Where the holes are, each with its name and its test, when nothing but names are in them.
+    def _bare_holes(self) -> list[_Bare] | None:
+        """The holes, when nothing but names are in them; None when there is more.
 
-        A default does not count: it is for the reader who has no value. None: there is more.
+        A default does not count: it is for the reader who has no value.
         """
-        found: list[tuple[int, str, Callable[[str], object] | None]] = []
+        found: list[_Bare] = []
         for at, piece in enumerate(self.segments):
             if isinstance(piece, str):
                 continue
+            number = len(found)
             if piece.slot.source == MARK_NAME:
-                found.append((at, MARK_QUOTED, None))
+                found.append(_Bare(at, MARK_QUOTED, number, _NEVER, _as_it_is))
                 continue
             parsed = parse(piece.slot)
             name = parsed.expression if parsed.word == "value" else None
@@ -136,7 +148,8 @@ class Program:
                 name = name.node
             if not isinstance(name, nodes.Name) or name.name in self.terms.kinds:
                 return None
-            found.append((at, name.name, UNCHANGED[piece.context]))
+            output = _QUOTED.filters[str(piece.context)]
+            found.append(_Bare(at, name.name, number, UNCHANGED[piece.context], output))
         return found
 
     def encode(self, person: Mapping[str, Value]) -> tuple[bytes, str, bool]:
@@ -146,47 +159,54 @@ class Program:
         CRLF, no NUL, and wherever it is put, no dot comes to begin a line. The constants are looked
         at once; a value passes when it is printable but for the soft break at its end.
         """
-        if self._bare is not None and (filled := self._filled(self._bare, person)) is not None:
-            return filled
+        pieces, own, plain = self._filled(person) or self._rendered(person)
+        return "".join(pieces).encode("ascii"), own, plain
+
+    def _rendered(self, person: Mapping[str, Value]) -> tuple[list[str], str, bool]:
+        """All pieces, those that are the person's own, joined, and whether all is plain."""
         pieces = list(self._root(Reader(person, self.terms, None)))
         constants = self._constants
         own = " ".join([piece for piece in pieces if piece not in constants])
-        plain = (
-            self._plain
-            and own[:1] != "."
-            and " ." not in own
-            and "\n." not in own
-            and own.replace(SOFT_BREAK, "").isprintable()
-        )
-        return "".join(pieces).encode("ascii"), own, plain
+        return pieces, own, self._plain and _plain_values(own)
 
-    def _filled(
-        self,
-        bare: Sequence[tuple[int, str, Callable[[str], object] | None]],
-        person: Mapping[str, Value],
-    ) -> tuple[bytes, str, bool] | None:
-        """The same without the template, for most letters and most readers; None for the others.
+    def _filled(self, person: Mapping[str, Value]) -> tuple[list[str], str, bool] | None:
+        """The same without the template, which takes twice as long; None where it is needed.
 
-        Every value stands as it is: ``UNCHANGED`` says that neither its place nor quoted-printable
-        would change it, and it begins no line with a dot.
+        It is where a hole holds more than a name, and for readers who lack a value.
         """
-        pieces = list(self.segments)
+        if self._bare is None:
+            return None
+        pieces: list[Any] = list(self.segments)
         own = []
-        for at, name, unchanged in bare:
+        unlike = False
+        for at, name, number, unchanged, output in self._bare:
             value = person.get(name)
-            if type(value) is not str:
+            if type(value) is not str or value.isspace():
                 return None
-            if unchanged is not None:
-                if not unchanged(value) or value.isspace():
-                    return None
-                value += SOFT_BREAK
-            pieces[at] = value
-            own.append(value)
-        return "".join(pieces).encode("ascii"), " ".join(own), self._plain  # type: ignore[arg-type]
+            if unchanged(value):  # then it is plain, too
+                piece = value + SOFT_BREAK
+            elif value:
+                piece = output(Reader(person, self.terms, None), value, number)
+                unlike = True
+            else:
+                return None
+            pieces[at] = piece
+            own.append(piece)
+        joined = " ".join(own)
+        return pieces, joined, self._plain and (not unlike or _plain_values(joined))
 
     def render(self, person: Mapping[str, Value], sink: list[MergeError] | None = None) -> str:
         """Renders for one person. Raises MergeError, or gathers all of them in ``sink``."""
         return "".join(self._root(Reader(person, self.terms, sink)))
+
+
+def _plain_values(joined: str) -> bool:
+    return (
+        joined[:1] != "."
+        and " ." not in joined
+        and "\n." not in joined
+        and joined.replace(SOFT_BREAK, "").isprintable()
+    )
 
 
 def _plain_constant(piece: str) -> bool:
@@ -337,6 +357,14 @@ def _output(context: Context, *, quoted: bool) -> Output:
         return quote_value(escaped) if quoted else escaped
 
     return output
+
+
+def _as_it_is(reader: Reader, value: Value, index: int) -> str:
+    """What ``marked`` has quoted already."""
+    return str(value)
+
+
+_NEVER: Callable[[str], object] = re.compile(r"(?!)").match
 
 
 def _environment(*, quoted: bool) -> Environment:

@@ -138,7 +138,11 @@ def test_plain_is_said_of_plain_bytes_alone(constants: list[str], values: list[s
     assert not plain or is_plain(whole)
 
 
-@given(values, st.sampled_from(["", " ", "Oslo", "a.b", ".a", "a=b", "x" * 80]) | values)
+@given(values | st.just("Zoe"), st.sampled_from(["", " ", "Oslo", ".a", "a=b", "x" * 80]) | values)
+@example("Zoe", "Oslo")
+@example(" ", "Oslo")
+@example("Zoe", "x" * 80)
+@example("Zoe .b", "a.")
 def test_names_alone_are_filled_in_as_the_template_does(name: str, city: str) -> None:
     """The short way gives the same bytes and the same mark, or leaves it to the template."""
     message = letter(
@@ -148,14 +152,33 @@ def test_names_alone_are_filled_in_as_the_template_does(name: str, city: str) ->
         '<a href="{{ unsubscribe_url }}">.</a><a href="https://example.org/?c={{ city }}">.</a>',
         blank_ok=True,
     )
-    person = {"first_name": name, "city": city}
-    short = [program.encode(message._names(person, ZOE)) for program, _ in message._runs]
-    for program, _ in message._runs:
-        assert program._bare
-        program._bare = None
-    whole = [program.encode(message._names(person, ZOE)) for program, _ in message._runs]
+    names = message._names({"first_name": name, "city": city}, ZOE)
+    filled = {}
+    for way in ("short", "template"):
+        short = [program._filled(names) is not None for program, _ in message._runs]
+        assert all(short) == (way == "short" and bool(name.strip() and city.strip()))
+        filled[way] = [program.encode(names) for program, _ in message._runs]
+        for program, _ in message._runs:
+            program._bare = None
 
-    assert short == whole
+    assert [each[:2] for each in filled["short"]] == [each[:2] for each in filled["template"]]
+    for message_bytes, _, plain in filled["short"]:
+        assert not plain or is_plain(b"x" + message_bytes + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("html", "bare"),
+    [
+        ("<p>{{ first_name }}, {{ city | default('x') }}</p>", True),
+        ("<p>{{ first_name | upper }}</p>", False),
+        ("<p>{% if city %}x{% endif %}</p>", False),
+        ("<p>{{ visits }}</p>", False),  # a number: it is printed by the rules of its kind
+    ],
+)
+def test_only_names_are_filled_in_without_the_template(html: str, bare: bool) -> None:
+    message = letter(subject="News", text="x\n", html=html)
+
+    assert all(program._bare is not None for program, _ in message._runs) == bare
 
 
 @given(values, values, st.booleans())
