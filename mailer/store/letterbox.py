@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mailer.errors import StoppedError
+from mailer.store.sqlite_file import of_a_group
 
 _ENDING = ".jsonl"
 _ASIDE = ".aside"  # behind it: for a person to look at
@@ -45,9 +46,11 @@ class Letterbox:
             for each in wishes
         )
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_folder()
             part = self._folder / f"{name}.part"
             handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            if of_a_group(self._folder, os.fstat(handle)):
+                os.fchmod(handle, 0o660)
             with os.fdopen(handle, "w") as file:
                 file.write(text)
                 file.flush()
@@ -62,12 +65,28 @@ class Letterbox:
                 hint="Make room on the disk, and see that the folder may be written to.",
             ) from error
 
-    def waiting(self) -> list[Path]:
-        """The files that wait, the oldest first."""
+    def _make_folder(self) -> None:
+        """Ours alone, or the group's as well where the workspace is a group's."""
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return sorted(self._folder.glob(f"*{_ENDING}"))
-        except OSError:
+            self._folder.mkdir(mode=0o700)
+        except FileExistsError:
+            return
+        if of_a_group(self._folder.parent, self._folder.stat()):
+            self._folder.chmod(0o2770)
+
+    def waiting(self) -> list[Path]:
+        """The files that wait, the oldest first.
+
+        Raises StoppedError when this account may not look: somebody who left would be mailed.
+        """
+        try:
+            files = list(self._folder.iterdir())
+        except FileNotFoundError:
             return []
+        except OSError as error:
+            raise _unreadable(self._folder, error) from error
+        return sorted(file for file in files if file.suffix == _ENDING)
 
     def read(self, file: Path) -> tuple[list[KeptWish], bool]:
         """What a file holds, and whether all of it can be read.
@@ -80,10 +99,7 @@ class Letterbox:
         except FileNotFoundError:
             return [], True
         except OSError as error:
-            raise StoppedError(
-                f"{file} holds unsubscribes and can't be read: {error.strerror or error}.",
-                hint="Run this as the account that the site runs as.",
-            ) from error
+            raise _unreadable(file, error) from error
         found = [_parsed(line) for line in lines]
         return [each for each in found if each is not None], bool(found) and None not in found
 
@@ -95,6 +111,13 @@ class Letterbox:
         """Takes a file of which something could not be carried out out of the way."""
         with suppress(FileNotFoundError):  # another process did so
             file.rename(f"{file}{_ASIDE}")
+
+
+def _unreadable(path: Path, error: OSError) -> StoppedError:
+    return StoppedError(
+        f"{path} holds unsubscribes and can't be read: {error.strerror or error}.",
+        hint="Run this as the account that the site runs as, or be given the right to read it.",
+    )
 
 
 def _parsed(line: str) -> KeptWish | None:

@@ -37,11 +37,16 @@ def create_private(path: str | Path) -> None:
     with suppress(OSError):  # it is there, or SQLite tries next and says why it can't be
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            folder = file.parent.stat()
-            if folder.st_mode & stat.S_IWGRP and os.fstat(handle).st_gid == folder.st_gid:
+            if of_a_group(file.parent, os.fstat(handle)):
                 os.fchmod(handle, 0o660)
         finally:
             os.close(handle)
+
+
+def of_a_group(folder: Path, made: os.stat_result) -> bool:
+    """Whether what was made in a folder is for the folder's group, which may write there."""
+    found = folder.stat()
+    return bool(found.st_mode & stat.S_IWGRP) and made.st_gid == found.st_gid
 
 
 def open_to_all(path: str | Path) -> list[Path]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from mailer.errors import StoppedError
 from mailer.message.links import Purpose
 from mailer.store.database import Database
+from mailer.store.letterbox import KeptWish, Letterbox
 from mailer.usecases.keep_departures import CarriedOut, keep_departures
 from mailer.usecases.unsubscribe_reader import Step
 from mailer.web import one_click
@@ -118,6 +120,33 @@ def test_a_file_that_may_not_be_read_stops_who_would_mail(site: Site, story: Sto
 
     with pytest.raises(StoppedError, match="can't be read"):
         site.mailer.carry_out_departures()
+
+
+def test_a_folder_that_may_not_be_looked_into_stops_who_would_mail(
+    site: Site, story: Story
+) -> None:
+    """Else what waits in it is passed by in silence, and somebody who left gets a mail."""
+    folder = site.mailer.workspace / "data" / "letterbox"
+    folder.parent.mkdir(exist_ok=True)
+    folder.write_text("")  # root may look into any folder, and into no file
+
+    with pytest.raises(StoppedError, match="holds unsubscribes and can't be read"):
+        site.mailer.carry_out_departures()
+
+
+@pytest.mark.parametrize(
+    ("data", "folder", "file"), [(0o755, 0o700, 0o600), (0o770, 0o2770, 0o660)]
+)
+def test_what_is_kept_is_as_private_as_the_workspace(
+    tmp_path: Path, data: int, folder: int, file: int
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(data)
+    Letterbox(tmp_path / "data/letterbox").keep([KeptWish("x", "list", datetime.now(UTC))])
+
+    (kept,) = (tmp_path / "data/letterbox").iterdir()
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == folder
+    assert stat.S_IMODE(kept.stat().st_mode) == file
 
 
 def test_a_disk_that_is_full_leaves_no_pieces(
