@@ -120,7 +120,7 @@ class _Process:
             self._pipe = Pipe(ours.detach())
         self._state: bool | None = None  # None: not heard of yet; False: it ended before
         self._asked: Future[Exchange] | None = None
-        self._over: StoppedError | None = None  # it has ended
+        self._over: Exception | None = None  # why it is not asked any more
         self._tell((database.url.database or "", ledger, BUSY_TIMEOUT_MS))
 
     @property
@@ -171,7 +171,9 @@ class _Process:
         asked, self._asked = self._asked, None
         try:
             answer = self._hear()
-        except StoppedError as error:
+        except (
+            Exception
+        ) as error:  # its end, or an answer that can't be read: nobody waits for ever
             self._loop.remove_reader(self._pipe.fileno())
             answer = self._over = error
         if asked is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import shutil
 import signal
 import sqlite3
@@ -231,3 +232,25 @@ def test_when_it_dies_between_two_exchanges_the_next_one_hears_of_it(
         for _ in range(2):
             with pytest.raises(StoppedError, match="the ledger has ended"):
                 ask(exchanges, outcomes(claimed), 2)
+
+
+class UnreadableError(Exception):
+    """Comes out of a pickle no more."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(one)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_answer_that_cannot_be_read_is_an_error_and_no_wait_for_ever(
+    db: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with exchanging(ledger, db) as exchanges:
+        ask(exchanges, [], 2)
+        assert exchanges._process is not None
+        broken = pickle.dumps(UnreadableError("a", "b"))
+        monkeypatch.setattr(exchanges._process, "_hear", lambda: pickle.loads(broken))
+
+        for _ in range(2):
+            with pytest.raises(TypeError, match="missing 1 required"):
+                ask(exchanges, [], 2)
