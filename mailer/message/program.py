@@ -132,7 +132,7 @@ class Program:
     def _bare_holes(self) -> list[_Bare] | None:
         """The holes, when nothing but names are in them; None when there is more.
 
-        A default does not count: it is for the reader who has no value.
+        A default of a constant does not count: it is for the reader who has no value.
         """
         found: list[_Bare] = []
         for at, piece in enumerate(self.segments):
@@ -144,8 +144,9 @@ class Program:
                 continue
             parsed = parse(piece.slot)
             name = parsed.expression if parsed.word == "value" else None
-            if isinstance(name, nodes.Filter) and name.name == "default":
-                name = name.node
+            match name:
+                case nodes.Filter(name="default", node=nodes.Name() as inner, args=[nodes.Const()]):
+                    name = inner
             if not isinstance(name, nodes.Name) or name.name in self.terms.kinds:
                 return None
             output = _QUOTED.filters[str(piece.context)]
@@ -192,6 +193,8 @@ class Program:
                 return None
             pieces[at] = piece
             own.append(piece)
+        if not self._constants.isdisjoint(own):  # the template's way leaves it out of what is own
+            return None
         joined = " ".join(own)
         return pieces, joined, self._plain and (not unlike or _plain_values(joined))
 

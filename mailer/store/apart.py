@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 from asyncio import AbstractEventLoop
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection as Pipe
-from socket import socketpair
+from socket import SO_RCVTIMEO, SOL_SOCKET, socketpair
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 WORTH_IT = 1_000  # people left to try: the process takes about a tenth of a second to start
 GRACE = 0.0  # seconds that a first exchange waits for it; meanwhile the writer does the work
-_PATIENCE = 10.0  # seconds for its end
+_PATIENCE = 10.0  # seconds for its end, and for the rest of an answer that has begun
 _READY = "ready"
 
 
@@ -117,6 +118,8 @@ class _Process:
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # Ctrl-C is for the sender, which then ends it in order
             )
+            # The loop must not wait for the rest of an answer for ever: then it heard no signal.
+            ours.setsockopt(SOL_SOCKET, SO_RCVTIMEO, struct.pack("ll", int(_PATIENCE), 0))
             self._pipe = Pipe(ours.detach())
         self._state: bool | None = None  # None: not heard of yet; False: it ended before
         self._asked: Future[Exchange] | None = None
@@ -182,7 +185,10 @@ class _Process:
             # Not for the process, in which this module is loaded as well: it brings both drivers.
             from mailer.store.trouble import in_our_words
 
-            asked.set_exception(in_our_words(answer, self._shown) or answer)
+            told = in_our_words(answer, self._shown)
+            if told is not None:
+                told.__cause__ = answer
+            asked.set_exception(told or answer)
             return
         claimed, *rest = answer
         asked.set_result(Exchange([Claimed(*row) for row in claimed], *rest))

@@ -84,19 +84,20 @@ def backup(db: Database, file: Path) -> int:
     """Copies a SQLite database with ``VACUUM INTO``; returns the copy's size in bytes."""
     if not db.on_sqlite:
         raise InputError("Back up PostgreSQL with its own pg_dump.")
-    if file.exists():
-        raise InputError(f"{file} exists already; a backup never overwrites.")
     if not file.parent.is_dir():
         raise InputError(f"There is no folder {file.parent}.", hint="Make it, and run this again.")
-    create_private(file)  # SQLite fills an empty one as it fills none
+    ours = create_private(file)  # SQLite fills an empty one as it fills none
+    if not ours and file.exists():
+        raise InputError(f"{file} exists already; a backup never overwrites.")
     try:
         with translated(str(file)), db.engine.connect() as connection:
             driver = connection.connection.driver_connection
             if driver is not None:
                 driver.execute("VACUUM INTO ?", (str(file),))
     except BaseException:
-        with suppress(OSError):  # half a copy is none; the first trouble is the one to tell
-            file.unlink()
+        if ours:
+            with suppress(OSError):  # half a copy is none; the first trouble is the one to tell
+                file.unlink()
         raise
     return file.stat().st_size
 

@@ -27,8 +27,10 @@ def configure(connection: sqlite3.Connection) -> None:
     cursor.close()
 
 
-def create_private(path: str | Path) -> None:
+def create_private(path: str | Path) -> bool:
     """Makes an empty file, if there is none, that only those may read who share its folder.
+
+    Returns whether it has.
 
     That is its owner, and the folder's group where the group may write to the folder. What SQLite
     writes beside a database (-wal, -shm, -journal) gets the rights of the database.
@@ -41,6 +43,8 @@ def create_private(path: str | Path) -> None:
                 os.fchmod(handle, 0o660)
         finally:
             os.close(handle)
+        return True
+    return False
 
 
 def of_a_group(folder: Path, made: os.stat_result) -> bool:

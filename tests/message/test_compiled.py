@@ -166,12 +166,27 @@ def test_names_alone_are_filled_in_as_the_template_does(name: str, city: str) ->
         assert not plain or is_plain(b"x" + message_bytes + b"\r\n")
 
 
+def test_a_value_that_is_also_a_constant_has_the_mark_of_the_template() -> None:
+    """Else a retry after an upgrade would be taken for another letter."""
+    message = letter(subject="News", text="{{ first_name }}/{{ city }}\n", html="<p>x</p>")
+    names = message._names({"first_name": "Zoe", "city": "/"}, ZOE)
+    program, _ = message._runs[0]
+    short = program.encode(names)
+    program._bare = None
+
+    assert short[:2] == program.encode(names)[:2]
+
+
 @pytest.mark.parametrize(
     ("html", "bare"),
     [
         ("<p>{{ first_name }}, {{ city | default('x') }}</p>", True),
         ("<p>{{ first_name | upper }}</p>", False),
         ("<p>{% if city %}x{% endif %}</p>", False),
+        (
+            "<p>{{ first_name | default(visits) }}</p>",
+            False,
+        ),  # which the template prints or refuses
         ("<p>{{ visits }}</p>", False),  # a number: it is printed by the rules of its kind
     ],
 )

@@ -8,6 +8,7 @@ import pickle
 import shutil
 import signal
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -184,8 +185,9 @@ def test_a_file_that_another_program_holds_is_told_as_such(
         ask(exchanges, [], 1)
         with closing(sqlite3.connect(tmp_path / "mailer.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(BusyError, match="locked by another program"):
+            with pytest.raises(BusyError, match="locked by another program") as caught:
                 ask(exchanges, [], 1)
+            assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
             other.execute("ROLLBACK")
         assert len(ask(exchanges, [], 1).claimed) == 1
 
@@ -254,3 +256,29 @@ def test_an_answer_that_cannot_be_read_is_an_error_and_no_wait_for_ever(
         for _ in range(2):
             with pytest.raises(TypeError, match="missing 1 required"):
                 ask(exchanges, [], 2)
+
+
+HALF = """#!{python}
+import os, sys, time
+from multiprocessing.connection import Connection
+pipe = Connection(int(sys.argv[-1]))
+pipe.recv()
+pipe.send("ready")
+pipe.recv()
+os.write(pipe.fileno(), (5000).to_bytes(4, "big") + b"0123456789")
+time.sleep(60)
+"""
+
+
+@pytest.mark.usefixtures("at_once")
+def test_half_an_answer_does_not_stop_the_loop_for_ever(
+    db: Database, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "half"
+    program.write_text(HALF.format(python=sys.executable))
+    program.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(program))
+    monkeypatch.setattr(apart, "_PATIENCE", 1.0)
+
+    with exchanging(ledger, db) as exchanges, pytest.raises(StoppedError, match="has ended"):
+        ask(exchanges, [], 2)

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from sqlalchemy import text
 
+from mailer.errors import InputError
 from mailer.store import maintenance, migrations
 from mailer.store.database import Database, database_url
 from tests.command_line import done, mailer, make_workspace
@@ -81,3 +82,20 @@ def test_the_check_names_a_file_that_everybody_can_read() -> None:
     assert f"Run: chmod o= '{file}'" in said
     assert "1 fault\n" in said
     assert behind_a_closed_folder["ok"]
+
+
+def test_a_copy_that_another_backup_made_meanwhile_is_not_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy.db"
+
+    def somebody_was_faster(path: str | Path) -> bool:
+        copy.write_text("theirs")
+        return False
+
+    with Database(database_url("sqlite:///mailer.db", tmp_path)) as db:
+        migrations.upgrade(db)
+        monkeypatch.setattr(maintenance, "create_private", somebody_was_faster)
+        with pytest.raises(InputError, match="never overwrites"):
+            maintenance.backup(db, copy)
+    assert copy.read_text() == "theirs"
