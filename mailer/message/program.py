@@ -182,15 +182,13 @@ class Program:
         unlike = False
         for at, name, number, unchanged, output in self._bare:
             value = person.get(name)
-            if type(value) is not str or value.isspace():
+            if type(value) is not str or not value or value.isspace():
                 return None
             if unchanged(value):  # then it is plain, too
                 piece = value + SOFT_BREAK
-            elif value:
+            else:
                 piece = output(Reader(person, self.terms, None), value, number)
                 unlike = True
-            else:
-                return None
             pieces[at] = piece
             own.append(piece)
         if not self._constants.isdisjoint(own):  # the template's way leaves it out of what is own

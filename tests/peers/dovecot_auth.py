@@ -7,17 +7,22 @@ the master would look for ``doveconf`` where it was built for.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.peers.programs import DOVECOT, NOBODY, dovecot, open_folder
+from tests.peers.programs import (
+    DOVECOT,
+    NOBODY,
+    dovecot,
+    ended_with_all_its_own,
+    open_folder,
+)
 
 _OWNER = "news"  # a user that every Debian has stands in for Dovecot's own
 _LIBRARIES = f"{DOVECOT}:{DOVECOT}/modules/old-stats"
@@ -107,19 +112,9 @@ def watching(users: Mapping[str, str], issuer: str) -> Iterator[Doorman]:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        try:
+        with ended_with_all_its_own(process, doorman):
             _wait_for(doorman, process)
             yield doorman
-        except AssertionError as error:
-            error.add_note(doorman.log[-4000:])
-            raise
-        finally:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(10)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _wait_for(doorman: Doorman, process: subprocess.Popen[bytes], seconds: float = 20) -> None:

@@ -10,11 +10,10 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from tests.certificates import Certificate, make_certificate
 from tests.peers.programs import (
     NOBODY,
     POSTFIX,
+    ended_with_all_its_own,
     free_port,
     open_folder,
     postfix,
@@ -208,19 +208,9 @@ def hosting(
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        try:
+        with ended_with_all_its_own(process, host):
             wait_for_port(host.port, process)
             yield host
-        except AssertionError as error:
-            error.add_note(host.log[-4000:])
-            raise
-        finally:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(10)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _furnish(host: Mailhost, refusals: Mapping[str, str], dovecot: Path | None) -> None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -22,6 +22,13 @@ HERE = Path(__file__).parent
 POSTFIX = ROOT / ".cache/peers/postfix"
 DOVECOT = ROOT / ".cache/peers/dovecot/usr/lib/dovecot"
 NOBODY = "nobody"
+
+
+class Logged(Protocol):
+    """A server that keeps a log."""
+
+    @property
+    def log(self) -> str: ...
 
 
 def program(name: str) -> Path:
@@ -105,6 +112,23 @@ def open_folder(prefix: str) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def ended_with_all_its_own(process: subprocess.Popen[bytes], server: Logged) -> Iterator[None]:
+    """Ends a master and what it started; a failed assertion shows the end of its log."""
+    try:
+        yield
+    except AssertionError as error:
+        error.add_note(server.log[-4000:])
+        raise
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def free_port() -> int:
