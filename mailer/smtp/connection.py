@@ -151,9 +151,8 @@ class Connection(asyncio.BufferedProtocol):
     def _pump(self) -> None:
         """Writes what the machine wants: at most one write."""
         machine = self.machine
-        if self._exchange is None or self._exchange.done() or self._ended or self._paused:
+        if self._ended or self._paused or self._exchange is None or self._exchange.done():
             return
-        out = machine.due()
         if machine.wants_text:
             if machine.features.pipelining:
                 self._held = self._next()
@@ -163,8 +162,10 @@ class Connection(asyncio.BufferedProtocol):
                 return
             following, self._held = self._held, None
             out = machine.text(following)
-        elif machine.free and (following := self._next()) is not None:
-            out += machine.envelope(following)
+        else:
+            out = machine.due()
+            if machine.free and (following := self._next()) is not None:
+                out += machine.envelope(following)
         if out and self.transport is not None:
             self.transport.write(out)
         elif machine.quiet:
@@ -311,21 +312,19 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         try:
-            self._read(bytes(self._view[:nbytes]))
+            unsent = self.transport.get_write_buffer_size() if self.transport else 0
+            data = bytes(self._view[:nbytes])
+            events = self.machine.receive(data, unsent - self._overhead)
+            if len(events) == 1:
+                self._hear(events[0])
+            else:
+                self._tell(self._hear, events)
+            if self._exchange is not None:
+                self._pump()
+                if not self._paused:
+                    self._wait_for(self._limits[self.machine.awaiting])
         except Exception as error:  # see ``_guard``: written out, because each mail comes here
             self._failed(error)
-
-    def _read(self, data: bytes) -> None:
-        unsent = self.transport.get_write_buffer_size() if self.transport else 0
-        events = self.machine.receive(data, unsent - self._overhead)
-        if len(events) == 1:
-            self._hear(events[0])
-        else:
-            self._tell(self._hear, events)
-        if self._exchange is not None:
-            self._pump()
-            if not self._paused:
-                self._wait_for(self._limits[self.machine.awaiting])
 
     def pause_writing(self) -> None:
         self._paused = True

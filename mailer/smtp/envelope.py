@@ -12,6 +12,9 @@ from mailer.smtp.text import Text, stuff
 
 MAX_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3: a path has 256 octets, two of them brackets
 
+_DATA = b"DATA\r\n"
+# A path as it is, and xtext as well.
+_PLAIN = re.compile(rf"[!-*,-;?-~]{{1,{MAX_ADDRESS}}}").fullmatch
 _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
 _NOT_QCHAR = re.compile(r"[^!-*,-<>-\[\]-~]")
 _CONTROLS = frozenset(map(chr, [*range(0x21), *range(0x7F, 0xA1), 0x2028, 0x2029, *b"<>"]))
@@ -60,23 +63,22 @@ def prepare(outgoing: Outgoing, features: Features) -> Prepared | Answered:
     ==========  ==========  =====================================================
     """
     sender, recipient, utf8 = outgoing.sender, outgoing.recipient, outgoing.smtputf8
-    fault = _address_fault(sender, utf8) if sender else ""
-    if fault:
+    if sender and (fault := _address_fault(sender, utf8)):
         return _refuse(outgoing, Stage.mail, 553, fault, "The sender's address")
-    fault = _address_fault(recipient, utf8) if recipient else "5.1.3"
-    if fault:
+    plain = _PLAIN(recipient) is not None  # nearly always, and then nothing more is asked of it
+    if not plain and (fault := _address_fault(recipient, utf8) if recipient else "5.1.3"):
         return _refuse(outgoing, Stage.rcpt, 553, fault, "The recipient's address")
     if utf8 and not features.smtputf8:
         return _refuse(outgoing, Stage.mail, 553, "5.6.7", "The server")
 
     text = outgoing.text or Text(outgoing.render())
+    size, limit, options = text.size, features.size, ""
     if not text.clean:
         return _refuse(outgoing, Stage.data, 554, "5.6.0", "The message")
-    options = ""
-    if features.size is not None:
-        if 0 < features.size < text.size:
-            return _too_large(outgoing, text.size, features.size)
-        options = f" SIZE={text.size}"
+    if limit is not None:
+        if 0 < limit < size:
+            return _too_large(outgoing, size, limit)
+        options = f" SIZE={size}"
     if not text.ascii:
         if not features.eightbitmime:
             return _refuse(outgoing, Stage.mail, 554, "5.6.3", "The message")
@@ -89,17 +91,20 @@ def prepare(outgoing: Outgoing, features: Features) -> Prepared | Answered:
         options += " RET=HDRS"
         if outgoing.envelope_id:
             options += f" ENVID={xtext(outgoing.envelope_id)}"
-        notify = f" NOTIFY=FAILURE,DELAY ORCPT={original_recipient(recipient)}"
-    commands = f"MAIL FROM:<{sender}>{options}\r\nRCPT TO:<{recipient}>{notify}\r\n"
+        original = f"rfc822;{recipient}" if plain else original_recipient(recipient)
+        notify = f" NOTIFY=FAILURE,DELAY ORCPT={original}"
+    envelope = f"MAIL FROM:<{sender}>{options}\r\nRCPT TO:<{recipient}>{notify}\r\n"
     if features.chunking and not features.pipelining:
         # One round trip less where each command waits. With PIPELINING nothing would be gained.
-        chunk = b"BDAT %d LAST\r\n%b" % (text.size, outgoing.render())
-        return Prepared(outgoing.key, commands.encode(), chunk, text.size)
-    return Prepared(outgoing.key, f"{commands}DATA\r\n".encode(), text.stuffed)
+        chunk = b"BDAT %d LAST\r\n%b" % (size, outgoing.render())
+        return Prepared(outgoing.key, envelope.encode(), chunk, size)
+    return Prepared(outgoing.key, envelope.encode() + _DATA, text.stuffed)
 
 
 def xtext(text: str) -> str:
     """Printable ASCII as a parameter may hold it (RFC 3461 section 4)."""
+    if text.isascii() and text.isalnum():  # as what we make up ourselves
+        return text
     return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
 
 

@@ -45,6 +45,9 @@ class Flow(Generic[T]):
     def __len__(self) -> int:
         return len(self._lanes)
 
+    def __bool__(self) -> bool:
+        return bool(self._lanes)
+
     @property
     def open_now(self) -> bool:
         """Whether something waits that nothing holds back."""
@@ -56,11 +59,16 @@ class Flow(Generic[T]):
     def lane(self, key: int) -> int:
         return self._lanes.of(key)
 
-    def add(self, key: int, item: T, now: float) -> None:
-        self._lanes.add(self._lanes.of(key), item, now)
+    def add(self, key: int, item: T, now: float) -> bool:
+        """Lines an item up, unless its lane is suspended."""
+        lane = self._lanes.of(key)
+        if self._lanes.throttles[lane].suspended_until > now:
+            return False
+        self._lanes.add(lane, item, now)
+        return True
 
-    def pop(self, now: float) -> T | None:
-        """The next item that may go now."""
+    def pop(self, now: float) -> tuple[int, T] | None:
+        """The next item that may go now, behind its lane."""
         if self._pace.rate and self._all.opens_at(now) > now:
             return None
         return self._lanes.pop(now)
@@ -69,11 +77,11 @@ class Flow(Generic[T]):
         """Items that will be next if nothing holds them back, without taking them."""
         return self._lanes.next_ones(most)
 
-    def went(self, key: int, now: float) -> None:
-        """Its item is on the wire."""
+    def went(self, lane: int, now: float) -> None:
+        """An item of this lane is on the wire."""
         if self._pace.rate:
             self._all.took(now)
-        self._lanes.throttles[self._lanes.of(key)].took(now)
+        self._lanes.throttles[lane].took(now)
 
     def opens_at(self, now: float) -> float | None:
         """When something that waits may go; None when nothing does."""

@@ -30,6 +30,9 @@ class Lanes(Generic[T]):
     def __len__(self) -> int:
         return len(self._free) + sum(map(len, self._slow.values()))
 
+    def __bool__(self) -> bool:
+        return bool(self._free) or any(self._slow.values())
+
     @property
     def any_free(self) -> bool:
         """Whether something waits that no lane holds back."""
@@ -45,8 +48,8 @@ class Lanes(Generic[T]):
         else:
             self._free.append((lane, item))
 
-    def pop(self, now: float) -> T | None:
-        """The next item whose lane is open."""
+    def pop(self, now: float) -> tuple[int, T] | None:
+        """The next item whose lane is open, behind its lane."""
         for lane, waiting in list(self._slow.items()) if self._slow else ():
             if not waiting:
                 del self._slow[lane]
@@ -55,12 +58,13 @@ class Lanes(Generic[T]):
                 item = waiting.popleft()
                 if waiting:
                     self._slow[lane] = waiting
-                return item
+                return lane, item
         while self._free:
-            lane, item = self._free.popleft()
+            first = self._free.popleft()
+            lane, item = first
             throttle = self.throttles[lane]
             if not throttle.limited and throttle.suspended_until <= now:
-                return item
+                return first
             self._slow.setdefault(lane, deque()).append(item)  # limited since it came in
         return None
 

@@ -20,7 +20,6 @@ may be written, and ``close`` accounts for what was under way.
 from __future__ import annotations
 
 import re
-from collections import deque
 from dataclasses import replace
 from enum import Enum
 
@@ -52,8 +51,9 @@ _STAGES = {
     _LONE_DOT: Stage.dot,
     _RSET: Stage.session,
 }
+_AT_DOT = Stage.dot  # by this name it takes a quarter of the time to find
 _RSET_LINE = b"RSET\r\n"
-_STEADY = [_DOT, _MAIL, _RCPT, _DATA]
+_STEADY = (_DOT, _MAIL, _RCPT, _DATA)
 # What a read brings in the steady state, whole and in order. Anything else is read line by line.
 _ALL_WELL = re.compile(
     rb"250 ([^\r\n]{0,500})\r\n250 [^\r\n]{0,500}\r\n"
@@ -83,7 +83,7 @@ class Machine:
         self.features = Features()
         self.closed = False
         self._reader = ReplyReader()
-        self._pending: deque[_Awaited] = deque((_COMMAND,))
+        self._pending: tuple[_Awaited, ...] = (_COMMAND,)
         self._stage = Stage.greeting  # what a single command's reply is about
         self._ahead: Prepared | None = None  # its MAIL, RCPT and DATA are under way
         self._body: Prepared | None = None  # its text is under way
@@ -102,7 +102,7 @@ class Machine:
     @property
     def wants_text(self) -> bool:
         """True when the server waits for the text of ``key``."""
-        return self._go and not self._held
+        return self._go and not self.closed and not self._reader.partial
 
     @property
     def key(self) -> int:
@@ -129,6 +129,8 @@ class Machine:
     @property
     def awaiting(self) -> Stage | None:
         """What the next reply is about, or None when none is awaited."""
+        if self._pending is _STEADY:
+            return _AT_DOT
         if not self._pending:
             return None
         return _STAGES.get(self._pending[0], self._stage)
@@ -139,7 +141,7 @@ class Machine:
         """Sends one command outside of a transaction; ``Replied`` brings its answer."""
         if not self.quiet or self.closed:
             raise ValueError("a command must wait for its turn")
-        self._pending.append(_COMMAND)
+        self._pending = (*self._pending, _COMMAND)
         self._stage = stage
         return line
 
@@ -153,7 +155,7 @@ class Machine:
         commands = prepared.commands
         if self._dirty:
             commands = self._expect(_RSET, _RSET_LINE) + commands
-        self._pending.extend(_GROUP)
+        self._pending = (*self._pending, *_GROUP)
         return commands
 
     def text(self, following: Prepared | None = None) -> bytes:
@@ -167,12 +169,14 @@ class Machine:
         if following is not None and not self.features.pipelining:
             raise ValueError("the server does not offer PIPELINING")
         self._go = False
-        self._body, self._ahead = body, None
-        self._pending.append(_DOT)
-        if following is None:
-            self._after_dot = 0
-            return body.text
-        envelope = self.envelope(following)
+        self._body, self._ahead = body, following
+        if following is None or self._dirty or self._pending:
+            self._ahead = None
+            self._pending = (*self._pending, _DOT)
+            envelope = b"" if following is None else self.envelope(following)
+        else:
+            self._pending = _STEADY
+            envelope = following.commands
         self._after_dot = len(envelope)
         return body.text + envelope
 
@@ -202,7 +206,7 @@ class Machine:
         self._body = self._ahead = None
         self._go = False
         self._due = b""
-        self._pending.clear()
+        self._pending = ()
         self.closed = True
         return ends
 
@@ -210,8 +214,10 @@ class Machine:
 
     def receive(self, data: bytes, unsent: int = 0) -> list[Event]:
         """Takes bytes that the server sent; ``unsent`` is how many of ours have not left yet."""
-        if (well := _ALL_WELL(data)) and (event := self._all_well(well[1], unsent)):
-            return [event]
+        if self._pending is _STEADY and (well := _ALL_WELL(data)):
+            event = self._all_well(well[1], unsent)
+            if event is not None:
+                return [event]
         events: list[Event] = []
         for raw in self._reader.feed(data):
             if self.closed:
@@ -231,13 +237,12 @@ class Machine:
             or self.closed
             or self._due
             or unsent > self._after_dot
-            or list(self._pending) != _STEADY
         ):
             return None
         self._body = None
-        self._pending.clear()
+        self._pending = ()
         ahead.mail_ok = ahead.rcpt_ok = self._go = True
-        return Answered(body.key, Stage.dot, as_reply(250, (said,)))
+        return Answered(body.key, _AT_DOT, as_reply(250, (said,)))
 
     def _take(self, raw: RawReply, unsent: int, events: list[Event]) -> None:
         """Matches one reply to the oldest command that has none."""
@@ -248,7 +253,8 @@ class Machine:
             else:
                 self._break("it sent a reply that nothing had asked for", events)
             return
-        awaited = self._pending.popleft()
+        awaited, *rest = self._pending
+        self._pending = tuple(rest)
         if awaited is _DOT:
             self._dot_answered(raw, unsent, events)
         elif awaited is _COMMAND:
@@ -340,7 +346,7 @@ class Machine:
         return self._expect(command, line)
 
     def _expect(self, awaited: _Awaited, line: bytes) -> bytes:
-        self._pending.append(awaited)
+        self._pending = (*self._pending, awaited)
         return line
 
     def _farewell(self, raw: RawReply, events: list[Event]) -> None:

@@ -26,7 +26,7 @@ class ReplyReader:
     have it. All else that is not a reply sets ``fault``, after which nothing more is read.
     """
 
-    __slots__ = ("_buffer", "_code", "_lines", "_size", "fault")
+    __slots__ = ("_buffer", "_code", "_lines", "_size", "fault", "partial")
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -34,17 +34,17 @@ class ReplyReader:
         self._lines: list[bytes] = []
         self._size = 0
         self.fault = ""
-
-    @property
-    def partial(self) -> bool:
-        """True when bytes have arrived that do not make up a whole reply yet."""
-        return bool(self._buffer or self._code)
+        self.partial = False  # bytes have arrived that do not make up a whole reply yet
 
     def feed(self, data: bytes) -> list[RawReply]:
         """Returns the replies that these bytes complete, in order."""
         replies: list[RawReply] = []
-        if self.fault:
-            return replies
+        if not self.fault:
+            self._cut(data, replies)
+            self.partial = bool(self._buffer or self._code)
+        return replies
+
+    def _cut(self, data: bytes, replies: list[RawReply]) -> None:
         if self._buffer:
             data = self._buffer + data
         lines = data.split(b"\n")
@@ -56,17 +56,16 @@ class ReplyReader:
             mark = line[3:4]
             if code is None or (mark and mark not in b" -"):
                 self.fault = "it sent something that is not a reply"
-                return replies
+                return
             if len(line) > MAX_LINE:
                 self.fault = f"a line of its reply is longer than {MAX_LINE} bytes"
-                return replies
+                return
             if mark != b"-" and not self._code:
                 replies.append((code, [line[4:]]))
             elif not self._continue(code, mark, line, replies):
-                return replies
+                return
         if len(self._buffer) > MAX_LINE:
             self.fault = f"a line of its reply is longer than {MAX_LINE} bytes"
-        return replies
 
     def _continue(self, code: int, mark: bytes, line: bytes, replies: list[RawReply]) -> bool:
         """Takes one line of a reply that has several; False when it can't belong to it."""

@@ -19,11 +19,11 @@ import mmap
 import os
 import platform
 import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from zlib import crc32
 
 from mailer.errors import BusyError, StoppedError
 from mailer.model.words import Reply, Stage
@@ -38,6 +38,9 @@ _PAYLOAD_AT, _HASH_AT, _ANSWER_AT = 8, 8 + 12, 48
 _TEXT_AT = _ANSWER_AT + _ANSWER.size
 _TEXT_SIZE = _SLOT_SIZE - _TEXT_AT
 _STAGES = tuple(Stage)
+_NUMBERS = {stage: number for number, stage in enumerate(_STAGES)}
+_CLAIM = struct.Struct("<QI")  # what of the payload its check sum covers
+_NO_HASH = b"\0" * 16
 
 
 class Mark(IntEnum):
@@ -45,6 +48,9 @@ class Mark(IntEnum):
     claimed = 1
     started = 2
     answered = 3
+
+
+_FREE, _CLAIMED, _STARTED, _ANSWERED = map(int, Mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +88,12 @@ class Recorder:
 
     def __init__(self, file: Path, *, identity: str, run: int, slots: int) -> None:
         self.file = file
-        self._free = list(range(slots - 1, -1, -1))
+        size = _HEADER_SIZE + slots * _SLOT_SIZE
+        self._free = list(range(_HEADER_SIZE, size, _SLOT_SIZE))[::-1]  # where each begins
         try:
             self._handle = _create(file)
             try:
-                self._map = _mapped(self._handle, _HEADER_SIZE + slots * _SLOT_SIZE)
+                self._map = _mapped(self._handle, size)
                 self._map[: _HEADER.size] = _pack_header(identity, run, slots)
                 self._map.flush()
                 os.fsync(self._handle)  # before the run's first claim
@@ -108,33 +115,30 @@ class Recorder:
     def claim(self, position: int, attempt: int) -> int:
         """Notes a committed claim; returns its slot."""
         slot = self._free.pop()
-        start = _HEADER_SIZE + slot * _SLOT_SIZE
-        blank = b"\0" * 16
-        crc = zlib.crc32(struct.pack("<QI", position, attempt))
-        payload = _PAYLOAD.pack(position, attempt, blank, crc)
-        self._map[start + _PAYLOAD_AT : start + _PAYLOAD_AT + _PAYLOAD.size] = payload
-        self._map[start] = Mark.claimed
+        crc = crc32(_CLAIM.pack(position, attempt))
+        at = slot + _PAYLOAD_AT
+        self._map[at : at + _PAYLOAD.size] = _PAYLOAD.pack(position, attempt, _NO_HASH, crc)
+        self._map[slot] = _CLAIMED
         return slot
 
     def started(self, slot: int, message_hash: bytes) -> None:
         """Notes that the text is about to go to the socket. ``message_hash``: 16 bytes."""
-        start = _HEADER_SIZE + slot * _SLOT_SIZE
-        self._map[start + _HASH_AT : start + _HASH_AT + 16] = message_hash
-        self._map[start] = Mark.started
+        at = slot + _HASH_AT
+        self._map[at : at + 16] = message_hash
+        self._map[slot] = _STARTED
 
     def answered(self, slot: int, stage: Stage, reply: Reply) -> None:
-        start = _HEADER_SIZE + slot * _SLOT_SIZE
-        enhanced = reply.enhanced.encode("ascii", "replace")[:16]
-        text = reply.text.encode("utf-8", "replace")[: _TEXT_SIZE - len(enhanced)]
-        crc = zlib.crc32(enhanced + text)
-        head = _ANSWER.pack(_STAGES.index(stage), reply.code, len(enhanced), len(text), crc)
-        answer = head + enhanced + text
-        self._map[start + _ANSWER_AT : start + _ANSWER_AT + len(answer)] = answer
-        self._map[start] = Mark.answered
+        code, text, enhanced = reply
+        said = (enhanced + text).encode("utf-8", "replace")[:_TEXT_SIZE]
+        before = len(enhanced)  # ASCII and short: ``as_reply`` takes nothing else for a code
+        head = _ANSWER.pack(_NUMBERS[stage], code, before, len(said) - before, crc32(said))
+        at = slot + _ANSWER_AT
+        self._map[at : at + _ANSWER.size + len(said)] = head + said
+        self._map[slot] = _ANSWERED
 
     def free(self, slot: int) -> None:
         """Gives the slot back: the row's outcome is committed."""
-        self._map[_HEADER_SIZE + slot * _SLOT_SIZE] = Mark.free
+        self._map[slot] = _FREE
         self._free.append(slot)
 
     def close(self, *, remove: bool) -> None:
@@ -216,14 +220,14 @@ def read(file: Path, *, identity: str, run: int) -> Mapping[tuple[int, int], See
 
 def _read_slot(record: bytes) -> Seen | None:
     position, attempt, message_hash, crc = _PAYLOAD.unpack_from(record, _PAYLOAD_AT)
-    if zlib.crc32(struct.pack("<QI", position, attempt)) != crc or record[0] not in set(Mark):
+    if crc32(_CLAIM.pack(position, attempt)) != crc or record[0] not in set(Mark):
         return None
     mark = Mark(record[0])
     if mark is not Mark.answered:
         return Seen(position, attempt, mark, message_hash)
     stage, code, enhanced_size, text_size, crc = _ANSWER.unpack_from(record, _ANSWER_AT)
     said = record[_TEXT_AT : _TEXT_AT + enhanced_size + text_size]
-    if zlib.crc32(said) != crc or stage >= len(_STAGES):
+    if crc32(said) != crc or stage >= len(_STAGES):
         return None
     reply = Reply(
         code, said[enhanced_size:].decode("utf-8", "replace"), said[:enhanced_size].decode("ascii")
@@ -233,4 +237,4 @@ def _read_slot(record: bytes) -> Seen | None:
 
 def _pack_header(identity: str, run: int, slots: int) -> bytes:
     fields = (MAGIC, identity.encode(), boot_id().encode(), host().encode(), run, slots)
-    return _HEADER.pack(*fields, zlib.crc32(_HEADER.pack(*fields, 0)))
+    return _HEADER.pack(*fields, crc32(_HEADER.pack(*fields, 0)))

@@ -45,6 +45,8 @@ from mailer.store.writer import Writer
 from mailer.usecases.render_ahead import BATCH, Flight, Maker, RenderAhead, Rendered, Stock
 
 _ENVELOPE = (Stage.mail, Stage.rcpt, Stage.data)
+# What nearly every mail asks for: a member of an enumeration takes four times as long to find.
+_DOT, _ACCEPTED, _ANSWERED = Stage.dot, DeliveryState.accepted, Cause.answered
 
 
 @dataclass(slots=True)
@@ -109,14 +111,15 @@ class Dispatch:
         now = self._loop.time()
         if self.stopping:
             return None
-        while (flight := self._flow.pop(now)) is not None:
+        while (popped := self._flow.pop(now)) is not None:
+            lane, flight = popped
             if now - flight.claimed_at > STALE_SECONDS:
                 self._release(flight, "claimed afresh")
                 continue
             outgoing = self._letter(flight)
             if outgoing is None:
                 continue
-            self._flow.went(flight.row.position, now)
+            self._flow.went(lane, now)
             if self._spell is None:
                 self._spell = now
             return outgoing
@@ -149,9 +152,9 @@ class Dispatch:
         flight = self._flights[key]
         self.recorder.answered(flight.slot, stage, reply)
         self.answers += 1
-        if stage is Stage.dot and reply.positive and not self._flow.backing_off:
+        if stage is _DOT and 200 <= reply.code < 300 and not self._flow.backing_off:
             self._breaker.accepted += 1  # nearly everybody, so nothing is asked here
-            self._settle(flight, DeliveryState.accepted, Cause.answered, "", str(reply), None)
+            self._settle(flight, _ACCEPTED, _ANSWERED, "", str(reply), None)
             return
         outcome = classify(stage, reply)
         whole = outcome.blame is Blame.message and outcome.stops_run
@@ -259,7 +262,7 @@ class Dispatch:
         settled.append(
             Settled(row.position, row.attempt, state, cause, reason, reply, due_at, hashed)
         )
-        if self._committing is None or len(settled) >= self._group or not self._flow:
+        if len(settled) >= self._group or self._committing is None or not self._flow:
             self._wake_ledger()
 
     def _release(self, flight: Flight, why: str) -> None:
@@ -426,12 +429,10 @@ class Dispatch:
 
     def _queue(self, flights: list[Flight]) -> None:
         """Lines them up; what was being claimed or signed when its lane was suspended goes back."""
+        now = self._loop.time()
         for flight in flights:
-            key = flight.row.position
-            if self._flow.left_alone(self._flow.lane(key), self._loop.time()):
+            if not self._flow.add(flight.row.position, flight, now):
                 self._release(flight, "suspended")
-            else:
-                self._flow.add(key, flight, flight.claimed_at)
 
     def _get_ready(self, flights: list[Flight]) -> None:
         """Has letters signed on other threads first, when they are to be signed."""

@@ -107,8 +107,9 @@ def flow(pace: Pace | None = None) -> Flow[int]:
 
 def emptied(queue: Flow[int], now: float) -> list[int]:
     found = []
-    while (key := queue.pop(now)) is not None:
-        queue.went(key, now)
+    while (popped := queue.pop(now)) is not None:
+        lane, key = popped
+        queue.went(lane, now)
         found.append(key)
     return found
 

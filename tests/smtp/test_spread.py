@@ -56,11 +56,11 @@ def run(
     now = 0.0
     while len(gone) < people:
         flow.keep_to(people + beyond - len(gone), NOON + timedelta(seconds=now))
-        item = flow.pop(now)
-        if item is None:
+        popped = flow.pop(now)
+        if popped is None:
             now = max(flow.opens_at(now) or now, now + 0.01)
             continue
-        flow.went(item, now)
+        flow.went(popped[0], now)
         gone.append(now)
         if stopped_for and len(gone) == people // 3:
             now += stopped_for
