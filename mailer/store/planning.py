@@ -258,6 +258,8 @@ def discard(db: Database, campaign_id: int) -> None:
 def skip_already_sent(connection: Connection, campaign_id: int, now_ms: int) -> Moved:
     """Skips whoever got, or may have got, another campaign of the same issue since the plan."""
     moved = Moved()
+    if _only_one_of_its_issue(connection, campaign_id):  # the usual case: nobody is looked at
+        return moved
     for was in (DeliveryState.planned, DeliveryState.deferred):
         done = connection.execute(
             text(
@@ -272,6 +274,17 @@ def skip_already_sent(connection: Connection, campaign_id: int, now_ms: int) -> 
         )
         moved[was, DeliveryState.skipped] += done.rowcount
     return moved
+
+
+def _only_one_of_its_issue(connection: Connection, campaign_id: int) -> bool:
+    found = connection.execute(
+        text(
+            "SELECT 1 FROM campaign o JOIN campaign c ON c.issue = o.issue AND o.id <> c.id"
+            " WHERE c.id = :campaign LIMIT 1"
+        ),
+        {"campaign": campaign_id},
+    )
+    return found.first() is None
 
 
 def _keep_pictures(connection: Connection, pictures: Sequence[Picture | SiteFile]) -> list[str]:

@@ -184,10 +184,11 @@ def _forget(db: Database, campaign_id: int) -> None:
             connection.execute(
                 text(
                     "DELETE FROM snapshot WHERE campaign_id = :campaign"
-                    " AND position BETWEEN :first AND :last AND position IN ("
+                    # Of those who stay, there are few: a short list to look at for each.
+                    " AND position BETWEEN :first AND :last AND position NOT IN ("
                     " SELECT position FROM delivery WHERE campaign_id = :campaign"
                     " AND position BETWEEN :first AND :last"
-                    " AND state IN ('accepted', 'skipped'))"
+                    " AND state NOT IN ('accepted', 'skipped'))"
                 ),
                 {
                     "campaign": campaign_id,
