@@ -18,18 +18,19 @@ import struct
 import subprocess
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection as Pipe
 from socket import SO_RCVTIMEO, SOL_SOCKET, socketpair
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mailer.errors import StoppedError
-from mailer.store.claims import Claimed, Exchange, Ledger
+from mailer.store.claims import Exchange, Ledger
 from mailer.store.lanes import Day
-from mailer.store.ledger import Settled
+from mailer.store.ledger import Accepted, Settled, Settlements
 from mailer.store.sqlite_file import BUSY_TIMEOUT_MS, SqliteFile, configure
 from mailer.store.turn import Turn
 
@@ -67,7 +68,7 @@ class Exchanges:
 
     def submit(
         self,
-        settled: Sequence[Settled],
+        settled: Settlements,
         want: int,
         now: int,
         *,
@@ -144,7 +145,7 @@ class _Process:
 
     def submit(
         self,
-        settled: Sequence[Settled],
+        settled: Settlements,
         want: int,
         now: int,
         limits: Mapping[int, int],
@@ -157,7 +158,8 @@ class _Process:
             asked.set_exception(self._over)
             return asked
         self._asked = asked
-        self._tell(([_packed(row) for row in settled], want, now, dict(limits), day))
+        others = [_packed(row) for row in settled.others]
+        self._tell((settled.accepted, others, want, now, dict(limits), day))
         return asked
 
     def close(self) -> None:
@@ -190,8 +192,7 @@ class _Process:
                 told.__cause__ = answer
             asked.set_exception(told or answer)
             return
-        claimed, *rest = answer
-        asked.set_result(Exchange([Claimed(*row) for row in claimed], *rest))
+        asked.set_result(Exchange.of(answer))
 
     def _tell(self, what: object) -> None:
         with suppress(OSError):  # it has ended, and that is what is heard next
@@ -220,29 +221,18 @@ def _packed(row: Settled) -> tuple[Any, ...]:
     )
 
 
-def _answered(exchange: Exchange) -> tuple[Any, ...]:
-    claimed = [
-        (
-            *(row.position, row.attempt, row.was, row.subscriber_id, row.variant_id),
-            *(row.address, row.fields, row.first_at, row.message_hash),
-        )
-        for row in exchange.claimed
-    ]
-    return (
-        *(claimed, exchange.campaign_state, exchange.counts, exchange.next_due),
-        *(exchange.looked_at, exchange.held, exchange.full),
-    )
-
-
 class _Books:
     """The process's half: the file, a bare connection to it, and one run's ledger."""
 
     def __init__(self, path: str, ledger: Ledger, busy_timeout: int) -> None:
         self._path = path
-        self._ledger = ledger
+        self._ledger = replace(ledger, alone=True)
         self._file = SqliteFile(path)
         self._driver = sqlite3.connect(path, timeout=busy_timeout / 1000)
         configure(self._driver)
+        # SQLite checks a state by making a table of all states anew for each row, which takes as
+        # long as the rest of an update. Only what ``allow`` lets pass is written here.
+        self._driver.execute("PRAGMA ignore_check_constraints = ON")
         # What the statements need of a connection, without the library around it.
         self._bare: Any = SimpleNamespace(
             dialect=SimpleNamespace(name="sqlite"),
@@ -251,15 +241,22 @@ class _Books:
         self._turn = Turn(f"{path}-turn")
 
     def exchange(
-        self, rows: list[Any], want: int, now: int, limits: Mapping[int, int], day: Day | None
+        self,
+        accepted: list[Accepted],
+        others: list[Any],
+        want: int,
+        now: int,
+        limits: Mapping[int, int],
+        day: Day | None,
     ) -> tuple[Any, ...]:
         """One exchange, committed."""
         if self._file.replaced():
             raise StoppedError(f"Another database was put in the place of {self._path}.")
-        settled = [Settled(*row) for row in rows]
+        settled = Settlements(accepted, [Settled(*row) for row in others])
         with self._turn, self._transaction():
-            found = self._ledger.exchange(self._bare, settled, want, now, limits=limits, day=day)
-        return _answered(found)
+            return self._ledger.exchange_plainly(
+                self._bare, settled, want, now, limits=limits, day=day
+            )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

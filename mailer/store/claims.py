@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mailer.errors import StoppedError
-from mailer.model.words import CampaignState, Cause, Counts, DeliveryState, SubscriptionStatus
+from mailer.model.words import CampaignState, Cause, Counts, DeliveryState
 from mailer.store.dialect import gathered, hexadecimal, json_rows, run
 from mailer.store.lanes import Day, Lane, count_today, held_back, lanes_of, left_today
-from mailer.store.ledger import Moved, Settled, counts_after, require, settle
+from mailer.store.ledger import Moved, Settlements, accept, counts_after, require, settle
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -30,13 +30,18 @@ class Claimed:
 
     position: int
     attempt: int
-    was: DeliveryState  # planned or deferred: what it goes back to when it is released
+    state: str  # planned or deferred: what it was before
     subscriber_id: int
     variant_id: int
     address: str
     fields: str  # JSON
     first_at: int  # ms: the first claim
-    message_hash: bytes | None  # of the first attempt whose text was started
+    message_hash: str | None  # hexadecimal; of the first attempt whose text was started
+
+    @property
+    def was(self) -> DeliveryState:
+        """What it goes back to when it is released."""
+        return DeliveryState(self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,12 @@ class Exchange:
     held: frozenset[int] = frozenset()  # lanes that were to be left alone and still have rows
     full: bool = False  # the day's messages are used up
 
+    @classmethod
+    def of(cls, plain: tuple[Any, ...]) -> Exchange:
+        """From what ``Ledger.exchange_plainly`` returns."""
+        rows, *rest = plain
+        return cls([Claimed(*row) for row in rows], *rest)
+
 
 _NO_LIMITS: Mapping[int, int] = {}
 
@@ -64,11 +75,12 @@ class Ledger:
     run_id: int
     dialect: str
     expires_after_ms: int
+    alone: bool = False  # nobody else in this process wants the interpreter
 
     def exchange(
         self,
         connection: Connection,
-        settled: Sequence[Settled],
+        settled: Settlements,
         want: int,
         now: int,
         *,
@@ -81,17 +93,33 @@ class Ledger:
         about the other lanes. ``day`` counts the day's messages, of all campaigns, up to its cap.
         Raises StoppedError when this run has been ended by another one (fencing).
         """
+        return Exchange.of(
+            self.exchange_plainly(connection, settled, want, now, limits=limits, day=day)
+        )
+
+    def exchange_plainly(
+        self,
+        connection: Connection,
+        settled: Settlements,
+        want: int,
+        now: int,
+        *,
+        limits: Mapping[int, int] = _NO_LIMITS,
+        day: Day | None = None,
+    ) -> tuple[Any, ...]:
+        """As ``exchange``, with rows as the database has them: what a pipe takes at little cost."""
         state, due = self._beat(connection, now)
         moved = Moved()
-        settle(connection, self.campaign_id, self.run_id, settled, now, moved)
-        if any(row.state in _CLAIMABLE for row in settled):
+        accept(connection, self.campaign_id, self.run_id, settled.accepted, now, moved)
+        settle(connection, self.campaign_id, self.run_id, settled.others, now, moved)
+        if any(row.state in _CLAIMABLE for row in settled.others):
             due = now  # perhaps: the look is cheap
-        claimed: list[Claimed] = []
+        claimed: list[Sequence[Any]] = []
         looked_at = 0
         room = want
         if day is not None:
             # First, so that the last one of the day may be claimed again at once.
-            back = sum(row.cause is Cause.released for row in settled)
+            back = sum(row.cause is Cause.released for row in settled.others)
             room = min(want, left_today(connection, self.dialect, day, back))
         if room > 0 and state is CampaignState.sending:
             lanes = lanes_of(connection, self.campaign_id)
@@ -99,7 +127,7 @@ class Ledger:
             if due is not None and due <= now:
                 rows = self._due(connection, lanes, limits, room, now)
             if len(rows) < room:
-                rows += self._fresh(connection, lanes, limits, room - len(rows))
+                rows += self._fresh(connection, lanes, limits, room - len(rows), now)
             looked_at = len(rows)
             claimed = self._claim(connection, rows, now, moved)
         if day is not None:
@@ -108,7 +136,7 @@ class Ledger:
         held: frozenset[int] = frozenset()
         if 0 in limits.values():
             held, next_due = held_back(connection, self.campaign_id, limits)
-        return Exchange(claimed, state, counts, next_due, looked_at, held, room < want)
+        return claimed, state, counts, next_due, looked_at, held, room < want
 
     def _beat(self, connection: Connection, now: int) -> tuple[CampaignState, int | None]:
         """Says that this run is alive; returns the campaign's state, and when a row is due (ms)."""
@@ -128,41 +156,14 @@ class Ledger:
 
     def _claim(
         self, connection: Connection, rows: Sequence[Any], now: int, moved: Moved
-    ) -> list[Claimed]:
-        claimed: list[Claimed] = []
-        withdrawn: list[tuple[int, str]] = []
-        expired: list[int] = []
-        for row in rows:
-            position, attempt, state, subscriber, variant, first_at, since = row[:7]
-            hashed, address, fields = row[7:10]
-            was = _CLAIMABLE.get(state)
-            if was is None:
-                continue
-            if reason := not_mailable(now, address, *row[10:]):
-                withdrawn.append((position, reason))
-                moved[was, _S.skipped] += 1
-            elif was is _S.deferred and now - since > self.expires_after_ms:
-                expired.append(position)
-                moved[was, _S.refused] += 1
-            else:
-                claimed.append(
-                    Claimed(
-                        position,
-                        attempt + 1,
-                        was,
-                        subscriber,
-                        variant,
-                        address,
-                        fields,
-                        first_at or now,
-                        bytes.fromhex(hashed) if hashed else None,
-                    )
-                )
-        for was, people in Counter([row.was for row in claimed]).items():
-            moved[was, _S.sending] += people
-        self._mark_sending(connection, [row.position for row in claimed], now)
-        self._end(connection, withdrawn, _S.skipped, now)
-        self._end(connection, [(p, "expired") for p in expired], _S.refused, now)
+    ) -> list[Sequence[Any]]:
+        """Marks those who may be mailed, and ends the others; returns what makes a ``Claimed``."""
+        claimed = [row[:-1] for row in rows if row[-1] is None]
+        for state, people in Counter([row[2] for row in claimed]).items():
+            moved[_S(state), _S.sending] += people
+        self._mark_sending(connection, [row[0] for row in claimed], now)
+        if len(claimed) < len(rows):
+            self._end(connection, [row for row in rows if row[-1]], now, moved)
         return claimed
 
     def _due(
@@ -192,6 +193,7 @@ class Ledger:
             connection,
             f"JOIN {rows} AS w ON w.position = d.position",
             "ORDER BY d.position",
+            now,
             positions=json.dumps(positions),
         )
 
@@ -214,6 +216,7 @@ class Ledger:
         lanes: Sequence[Lane],
         limits: Mapping[int, int],
         want: int,
+        now: int,
     ) -> list[Any]:
         """The next rows of each lane behind its cursor, shared out by what each has left.
 
@@ -228,6 +231,7 @@ class Ledger:
                 connection,
                 "",
                 "AND d.position > :cursor AND d.position <= :last ORDER BY d.position LIMIT :share",
+                now,
                 cursor=lane.cursor,
                 last=lane.last,
                 share=min(share, limits.get(lane.lane, want), want - sum(map(len, found))),
@@ -247,17 +251,21 @@ class Ledger:
         return found[0] if len(found) == 1 else _alternating(found)
 
     def _candidates(
-        self, connection: Connection, joined: str, narrowed: str, **values: object
+        self, connection: Connection, joined: str, narrowed: str, now: int, **values: object
     ) -> list[Any]:
-        """Rows with what tells if their people may be mailed, in the order of ``_CANDIDATE``."""
+        """Rows as ``Claimed`` has them; after that why a person is not mailed, mostly nothing."""
         return gathered(
             connection,
-            [
-                column.format(hashed=hexadecimal(self.dialect, "s.message_hash"))
-                for column in _CANDIDATE
-            ],
+            [*columns_of_claimed(self.dialect), _WHY_NOT],
             f"FROM delivery d {joined} {PEOPLE} WHERE d.campaign_id = :campaign {narrowed}",
-            {"campaign": self.campaign_id, "list": self.list_id, **values},
+            {
+                "campaign": self.campaign_id,
+                "list": self.list_id,
+                "now": now,
+                "long_ago": now - self.expires_after_ms,
+                **values,
+            },
+            alone=self.alone,
         )
 
     def _mark_sending(self, connection: Connection, positions: list[int], now: int) -> None:
@@ -287,28 +295,22 @@ class Ledger:
         )
         require(written.rowcount, len(positions))
 
-    def _end(
-        self,
-        connection: Connection,
-        ended: list[tuple[int, str]],
-        state: DeliveryState,
-        now: int,
-    ) -> None:
-        """Ends rows that were not claimed: withdrawn people, expired deferrals."""
-        if not ended:
+    def _end(self, connection: Connection, rows: Sequence[Any], now: int, moved: Moved) -> None:
+        """Ends rows that are not claimed: of withdrawn people, and deferrals that have expired."""
+        if not rows:
             return
-        rows = json_rows(self.dialect, "ended", [("position", "INTEGER"), ("reason", "TEXT")])
+        ended = [
+            (row[0], _S.refused if row[-1] == _EXPIRED else _S.skipped, row[-1]) for row in rows
+        ]
+        moved.update((_S(row[2]), state) for row, (_, state, _) in zip(rows, ended, strict=True))
+        columns = [("position", "INTEGER"), ("state", "TEXT"), ("reason", "TEXT")]
         written = run(
             connection,
-            "UPDATE delivery SET state = :state, reason = w.reason, at = :now"
-            f" FROM {rows} AS w WHERE delivery.campaign_id = :campaign"
+            "UPDATE delivery SET state = w.state, reason = w.reason, at = :now"
+            f" FROM {json_rows(self.dialect, 'ended', columns)} AS w"
+            " WHERE delivery.campaign_id = :campaign"
             " AND delivery.position = w.position AND delivery.state IN ('planned', 'deferred')",
-            {
-                "campaign": self.campaign_id,
-                "state": state,
-                "now": now,
-                "ended": json.dumps(ended),
-            },
+            {"campaign": self.campaign_id, "now": now, "ended": json.dumps(ended)},
         )
         require(written.rowcount, len(ended))
 
@@ -321,30 +323,28 @@ def _alternating(lanes: Sequence[Sequence[Any]]) -> list[Any]:
     return [row for _, row in sorted(placed, key=lambda place: place[0])]
 
 
-_CLAIMABLE = {state.value: state for state in (_S.planned, _S.deferred)}
+_CLAIMABLE = (_S.planned, _S.deferred)
+_EXPIRED = "expired"
 # From when on somebody who wants fewer mails may get the next; asked of nobody else.
-NOT_BEFORE = (
-    "CASE WHEN p.fewer_days IS NOT NULL THEN"
-    " (SELECT max(r.at) + CAST(p.fewer_days AS BIGINT) * 86400000 FROM delivery r"
+_NOT_BEFORE = (
+    "(SELECT max(r.at) + CAST(p.fewer_days AS BIGINT) * 86400000 FROM delivery r"
     " WHERE r.subscriber_id = d.subscriber_id AND r.campaign_id <> d.campaign_id"
-    " AND r.state IN ('accepted', 'unknown', 'sending', 'deferred')) END"
+    " AND r.state IN ('accepted', 'unknown', 'sending', 'deferred'))"
 )
-_CANDIDATE = (
-    "d.position",
-    "d.attempt",
-    "d.state",
-    "d.subscriber_id",
-    "d.variant_id",
-    "d.first_at",
-    "coalesce(d.retried_at, d.first_at)",  # from when on it may expire
-    "{hashed}",
-    "s.address",
-    "s.fields",
-    "p.id",
-    "coalesce(x.reason, y.reason)",  # everywhere, or on this list
-    "u.status",
-    "u.paused_until",
-    NOT_BEFORE,
+# Why a person is not mailed any more: the cases of a CASE.
+WITHDRAWN = (
+    "WHEN p.id IS NULL OR s.address IS NULL THEN 'erased'"
+    # everywhere, or on this list:
+    " WHEN x.reason IS NOT NULL OR y.reason IS NOT NULL THEN 'suppressed'"
+    " WHEN u.status IS NULL THEN 'unsubscribed'"
+    " WHEN u.status <> 'active' THEN u.status"
+    " WHEN u.paused_until > :now THEN 'paused'"
+    f" WHEN p.fewer_days IS NOT NULL AND {_NOT_BEFORE} > :now THEN 'fewer_mails'"
+)
+_WHY_NOT = (  # an empty word: somebody else has moved the row, and it is not ours to end
+    f"CASE WHEN d.state NOT IN ('planned', 'deferred') THEN '' {WITHDRAWN}"
+    " WHEN d.state = 'deferred' AND coalesce(d.retried_at, d.first_at) < :long_ago"
+    f" THEN '{_EXPIRED}' END"
 )
 PEOPLE = (
     "LEFT JOIN snapshot s ON s.campaign_id = d.campaign_id AND s.position = d.position"
@@ -355,24 +355,10 @@ PEOPLE = (
 )
 
 
-def not_mailable(
-    now: int,
-    address: str | None,
-    person: int | None,
-    suppressed: str | None,
-    status: str | None,
-    paused_until: int | None,
-    not_before: int | None,
-) -> str:
-    """Why this person is not mailed any more, or an empty word."""
-    if person is None or address is None:
-        return "erased"
-    if suppressed is not None:
-        return "suppressed"
-    if status != SubscriptionStatus.active:
-        return status or "unsubscribed"
-    if paused_until is not None and paused_until > now:
-        return "paused"
-    if not_before is not None and not_before > now:
-        return "fewer_mails"
-    return ""
+def columns_of_claimed(dialect: str) -> tuple[str, ...]:
+    """What makes a ``Claimed``, in its order, of a row that is claimed at ``:now``."""
+    return (
+        *("d.position", "d.attempt + 1", "d.state", "d.subscriber_id", "d.variant_id"),
+        *("s.address", "s.fields", "coalesce(d.first_at, :now)"),
+        hexadecimal(dialect, "s.message_hash"),
+    )

@@ -32,8 +32,10 @@ def json_rows(dialect: str, parameter: str, columns: Sequence[tuple[str, str]]) 
 
 
 def hexadecimal(dialect: str, column: str) -> str:
-    """Bytes as text, so that they can stand in JSON."""
-    return f"hex({column})" if dialect == "sqlite" else f"encode({column}, 'hex')"
+    """Bytes as text, so that they can stand in JSON; nothing stays nothing."""
+    if dialect == "sqlite":  # which makes an empty text of nothing
+        return f"CASE WHEN {column} IS NOT NULL THEN hex({column}) END"
+    return f"encode({column}, 'hex')"
 
 
 def for_update(dialect: str) -> str:
@@ -64,14 +66,20 @@ def run(
 
 
 def gathered(
-    connection: Connection, columns: Sequence[str], rest: str, values: Mapping[str, object]
+    connection: Connection,
+    columns: Sequence[str],
+    rest: str,
+    values: Mapping[str, object],
+    *,
+    alone: bool = False,
 ) -> list[Any]:
     """Runs ``SELECT columns rest``; each row is a list or tuple of JSON's values.
 
     SQLite's driver hands the interpreter's lock over once for every row that it fetches, and the
-    thread that feeds the wire wants that lock as well. So SQLite makes one text of all the rows.
+    thread that feeds the wire wants that lock as well. So SQLite makes one text of all the rows,
+    unless the process is ``alone`` with its interpreter.
     """
-    if connection.dialect.name != "sqlite":
+    if alone or connection.dialect.name != "sqlite":
         return list(run(connection, f"SELECT {', '.join(columns)} {rest}", values).fetchall())
     named = ", ".join(f"{column} AS c{index}" for index, column in enumerate(columns))
     every = ", ".join(f"c{index}" for index in range(len(columns)))

@@ -7,8 +7,8 @@ a fault: somebody else moved the row, and carrying on would lose count.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from mailer.errors import StoppedError
@@ -28,13 +28,20 @@ if TYPE_CHECKING:
 _S = DeliveryState
 _REPLY_KEPT = 300  # characters of a server's sentence
 
-# A released row was not tried: it goes back with the attempts that it came with.
-_SETTLE = (
-    "UPDATE delivery SET state = o.state, reason = o.reason, reply = o.reply, at = :now,"
-    " attempt = delivery.attempt - o.back"
+_OF_THIS_RUN = (
     " FROM {rows} AS o WHERE delivery.campaign_id = :campaign"
     " AND delivery.position = o.position AND delivery.attempt = o.attempt"
     " AND delivery.run_id = :run AND delivery.state = 'sending'"
+)
+_ACCEPT = (
+    "UPDATE delivery SET state = 'accepted', reason = '', at = :now,"
+    f" reply = substr(o.reply, 1, {_REPLY_KEPT}){_OF_THIS_RUN}"
+)
+_ACCEPTED = (("position", "INTEGER"), ("attempt", "INTEGER"), ("reply", "TEXT"))
+# A released row was not tried: it goes back with the attempts that it came with.
+_SETTLE = (
+    "UPDATE delivery SET state = o.state, reason = o.reason, reply = o.reply, at = :now,"
+    f" attempt = delivery.attempt - o.back{_OF_THIS_RUN}"
 )
 _SETTLED = (
     ("position", "INTEGER"),
@@ -60,6 +67,47 @@ class Settled:
     reply: str = ""
     due_at: int | None = None  # ms; for deferred and released rows
     message_hash: bytes | None = None  # kept with rows that may be sent again
+
+
+Accepted = tuple[int, int, str]  # position, attempt, reply
+
+
+@dataclass(slots=True)
+class Settlements:
+    """What became of rows since the last exchange; nearly all were accepted, told in few words."""
+
+    accepted: list[Accepted] = field(default_factory=list)
+    others: list[Settled] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.accepted) + len(self.others)
+
+    @property
+    def positions(self) -> list[int]:
+        return [row[0] for row in self.accepted] + [row.position for row in self.others]
+
+
+def accept(
+    connection: Connection,
+    campaign_id: int,
+    run_id: int,
+    accepted: Sequence[Accepted],
+    now: int,
+    moved: Moved,
+) -> None:
+    """As ``settle``, for rows of which there is nothing to say but the server's reply."""
+    if not accepted:
+        return
+    allow(_S.sending, _S.accepted, Cause.answered)
+    moved[_S.sending, _S.accepted] += len(accepted)
+    written = update_by_rows(
+        connection,
+        _ACCEPT,
+        _ACCEPTED,
+        accepted,
+        {"campaign": campaign_id, "run": run_id, "now": now},
+    )
+    require(written, len(accepted))
 
 
 def settle(
@@ -154,7 +202,7 @@ def counts_after(
     return Counts(*found), due
 
 
-_NAMES = ", ".join(field.name for field in fields(Counts))
+_NAMES = ", ".join(each.name for each in fields(Counts))
 _TALLY = (
     f"UPDATE tally SET {', '.join(f'{state} = {state} + :{state}' for state in _S)}"
     f" WHERE campaign_id = :campaign RETURNING {_NAMES},"

@@ -39,14 +39,14 @@ from mailer.smtp.pace import STALE_SECONDS, Pace
 from mailer.store.apart import Exchanges
 from mailer.store.claims import Claimed, Exchange
 from mailer.store.lanes import Day, Lane, suspend
-from mailer.store.ledger import Settled
+from mailer.store.ledger import Settled, Settlements
 from mailer.store.recorder import Recorder
 from mailer.store.writer import Writer
 from mailer.usecases.render_ahead import BATCH, Flight, Maker, RenderAhead, Rendered, Stock
 
 _ENVELOPE = (Stage.mail, Stage.rcpt, Stage.data)
-# What nearly every mail asks for: a member of an enumeration takes four times as long to find.
-_DOT, _ACCEPTED, _ANSWERED = Stage.dot, DeliveryState.accepted, Cause.answered
+# Every mail asks for it: a member of an enumeration takes four times as long to find.
+_DOT = Stage.dot
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Dispatch:
     _flow: Flow[Flight] = field(init=False)
     _stock: Stock = field(init=False)
     _group: int = field(init=False)
-    _settled: list[Settled] = field(default_factory=list)
+    _settled: Settlements = field(default_factory=Settlements)
     _exchanging: list[int] | None = None  # positions that the running exchange settles
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -154,7 +154,9 @@ class Dispatch:
         self.answers += 1
         if stage is _DOT and 200 <= reply.code < 300 and not self._flow.backing_off:
             self._breaker.accepted += 1  # nearly everybody, so nothing is asked here
-            self._settle(flight, _ACCEPTED, _ANSWERED, "", str(reply), None)
+            row = flight.row
+            self._settled.accepted.append((row.position, row.attempt, str(reply)))
+            self._noted()
             return
         outcome = classify(stage, reply)
         whole = outcome.blame is Blame.message and outcome.stops_run
@@ -242,10 +244,10 @@ class Dispatch:
             self._release(flight, "stopped")
         if self._fault is not None:
             raise self._fault
-        settled, self._settled = self._settled, []
+        settled, self._settled = self._settled, Settlements()
         if settled:
             await asyncio.wrap_future(self._submit(settled, 0))
-            self._free([row.position for row in settled])
+            self._free(settled.positions)
         if self._flights:
             raise StoppedError(f"The wire did not answer for all: {len(self._flights)} left.")
 
@@ -258,11 +260,16 @@ class Dispatch:
         reply: str,
         due_at: int | None,
     ) -> None:
-        row, hashed, settled = flight.row, flight.message_hash, self._settled
-        settled.append(
+        row, hashed = flight.row, flight.message_hash
+        self._settled.others.append(
             Settled(row.position, row.attempt, state, cause, reason, reply, due_at, hashed)
         )
-        if len(settled) >= self._group or self._committing is None or not self._flow:
+        self._noted()
+
+    def _noted(self) -> None:
+        settled = self._settled
+        many = len(settled.accepted) + len(settled.others) >= self._group
+        if many or self._committing is None or not self._flow:
             self._wake_ledger()
 
     def _release(self, flight: Flight, why: str) -> None:
@@ -285,7 +292,9 @@ class Dispatch:
                 self.stop(why)
             return None
         known = flight.row.message_hash
-        if known is not None and not same(known, letter.hash, letter.outgoing.render()):
+        if known is not None and not same(
+            bytes.fromhex(known), letter.hash, letter.outgoing.render()
+        ):
             self._release(flight, "other bytes than at the first attempt")
             self.stop(
                 f"The mail to person {flight.row.position} is not what the first attempt sent"
@@ -364,18 +373,18 @@ class Dispatch:
         if self._committing is not None:
             self._committing.cancel()
             self._committing = None
-        settled, self._settled = self._settled, []
+        settled, self._settled = self._settled, Settlements()
         want = 0 if self.stopping else self.pace.rows - len(self._flights) + len(settled)
         if self._outside_hours():
             want = 0
         if not settled and want <= 0 and not even_if_idle:
             return
-        self._exchanging = [row.position for row in settled]
+        self._exchanging = settled.positions
         self._submit(settled, max(want, 0)).add_done_callback(
             lambda done: self._loop.call_soon_threadsafe(self._exchanged, done)
         )
 
-    def _submit(self, settled: list[Settled], want: int) -> Future[Exchange]:
+    def _submit(self, settled: Settlements, want: int) -> Future[Exchange]:
         moment = self.clock.now()
         now = int(moment.timestamp() * 1000)
         limits = self._flow.room(self._loop.time())

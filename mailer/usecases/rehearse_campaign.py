@@ -199,7 +199,7 @@ def _look(row: Claimed, rendered: Rendered, tally: _Tally) -> None:
         tally.trouble(row, prepared.reply.text)
         return
     if row.message_hash is not None and not same(
-        row.message_hash, rendered.hash, outgoing.render()
+        bytes.fromhex(row.message_hash), rendered.hash, outgoing.render()
     ):
         tally.changed += 1
         tally.trouble(row, "The letter is not what the first attempt sent any more.")

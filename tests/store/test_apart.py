@@ -18,14 +18,14 @@ import pytest
 from sqlalchemy import text
 
 from mailer.errors import BusyError, StoppedError
-from mailer.model.words import Cause, DeliveryState
+from mailer.model.words import Cause, Counts, DeliveryState
 from mailer.store import apart, migrations
 from mailer.store.apart import Exchanges
 from mailer.store.claims import Exchange, Ledger
 from mailer.store.database import Database, database_url
 from mailer.store.ledger import Settled
 from tests.builders import suppress
-from tests.store.test_ledger import HOUR, NOW, begin, plan
+from tests.store.test_ledger import HOUR, NOW, begin, in_few_words, plan
 
 _S = DeliveryState
 
@@ -68,7 +68,7 @@ def ask(
     limits: Mapping[int, int] = MappingProxyType({}),
 ) -> Exchange:
     loop = exchanges.loop
-    asked = exchanges.submit(settled, want, now, limits=limits, day=None)
+    asked = exchanges.submit(in_few_words(settled), want, now, limits=limits, day=None)
     answer = asyncio.wrap_future(asked, loop=loop)
     return loop.run_until_complete(asyncio.wait_for(answer, 20))
 
@@ -76,15 +76,15 @@ def ask(
 def outcomes(claimed: Exchange) -> list[Settled]:
     """One person of each kind: accepted, deferred, refused, given back, and in doubt."""
     kinds = [
-        (_S.accepted, Cause.answered, None),
-        (_S.deferred, Cause.answered, NOW + 5_000),
-        (_S.refused, Cause.answered, None),
-        (_S.planned, Cause.released, None),
-        (_S.unknown, Cause.lost, None),
+        (_S.accepted, Cause.answered, "", None),
+        (_S.deferred, Cause.answered, "why", NOW + 5_000),
+        (_S.refused, Cause.answered, "why", None),
+        (_S.planned, Cause.released, "why", None),
+        (_S.unknown, Cause.lost, "why", None),
     ]
     return [
-        Settled(row.position, row.attempt, state, cause, "why", "250 2.0.0 Ök", due, bytes(16))
-        for row, (state, cause, due) in zip(claimed.claimed, kinds, strict=False)
+        Settled(row.position, row.attempt, state, cause, why, "250 2.0.0 Ök", due, bytes(16))
+        for row, (state, cause, why, due) in zip(claimed.claimed, kinds, strict=False)
     ]
 
 
@@ -126,6 +126,21 @@ def test_it_writes_and_answers_what_the_writer_does(
         1,
     ]  # who was given back is among the seven
     assert found[0][1].counts.skipped == 1  # who was suppressed since the plan
+    assert found[0][2].claimed[0].message_hash == "00" * 16  # the retry's
+
+
+@pytest.mark.usefixtures("at_once")
+def test_no_move_outside_of_the_table_is_written_there(db: Database, ledger: Ledger) -> None:
+    """SQLite itself looks at no state there."""
+    with exchanging(ledger, db) as exchanges:
+        (row,) = ask(exchanges, [], 1).claimed
+        for state in (_S.sending, _S.skipped):
+            wrong = Settled(row.position, row.attempt, state, Cause.answered)
+            with pytest.raises(ValueError, match="can't move from sending"):
+                ask(exchanges, [wrong], 1)
+
+        right = Settled(row.position, row.attempt, _S.accepted, Cause.answered)
+        assert ask(exchanges, [right], 0).counts == Counts(audience=12, planned=11, accepted=1)
 
 
 @pytest.mark.usefixtures("at_once")

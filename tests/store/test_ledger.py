@@ -26,7 +26,16 @@ from mailer.store.claims import Claimed, Exchange, Ledger
 from mailer.store.database import Database
 from mailer.store.dialect import _positional, json_rows
 from mailer.store.lanes import Day, left_today
-from mailer.store.ledger import _SETTLE, _SETTLED, Settled, allow, counts
+from mailer.store.ledger import (
+    _ACCEPT,
+    _ACCEPTED,
+    _SETTLE,
+    _SETTLED,
+    Settled,
+    Settlements,
+    allow,
+    counts,
+)
 from tests.builders import make_list, make_subscriber, plan_people, subscribe, suppress
 
 THEN = datetime(2026, 11, 24, tzinfo=UTC)
@@ -77,7 +86,18 @@ def exchange(
     db: Database, ledger: Ledger, settled: list[Settled], want: int, now: int = NOW
 ) -> Exchange:
     with db.write() as connection:
-        return ledger.exchange(connection, settled, want, now)
+        return ledger.exchange(connection, in_few_words(settled), want, now)
+
+
+def in_few_words(settled: list[Settled]) -> Settlements:
+    """As the sender tells them: of who was accepted, nothing but the reply."""
+    told = Settlements()
+    for row in settled:
+        if row.state is _S.accepted and not row.reason:
+            told.accepted.append((row.position, row.attempt, row.reply))
+        else:
+            told.others.append(row)
+    return told
 
 
 def outcome(row: Claimed, state: DeliveryState, due: int | None = None) -> Settled:
@@ -127,6 +147,21 @@ def test_outcomes_are_written_and_deferred_rows_come_back_when_due(
     assert late.claimed[0].first_at == NOW
 
 
+@pytest.mark.parametrize("reason", ["", "told at length"])
+def test_of_a_long_reply_the_beginning_is_kept(db: Database, tmp_path: Path, reason: str) -> None:
+    campaign_id, list_id, _ = plan(db, 1)
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+    (row,) = exchange(db, ledger, [], 1).claimed
+    reply = "250 " + "é" * 500
+    told = Settled(row.position, row.attempt, _S.accepted, Cause.answered, reason, reply)
+
+    exchange(db, ledger, [told], 0)
+
+    with db.read() as connection:
+        kept = connection.execute(text("SELECT reason, reply FROM delivery")).one()
+    assert tuple(kept) == (reason, reply[:300])
+
+
 def test_a_deferred_row_expires(db: Database, tmp_path: Path) -> None:
     campaign_id, list_id, _ = plan(db, 1)
     ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
@@ -169,7 +204,7 @@ def test_what_a_killed_run_had_not_begun_makes_room_on_its_day(
     ledger = open_ledger(db, campaign_id, list_id, dead.run_id)
     day = Day("2026-11-24", 3)
     with db.write() as connection:
-        rows = ledger.exchange(connection, [], 5, NOW, day=day).claimed
+        rows = ledger.exchange(connection, Settlements(), 5, NOW, day=day).claimed
     assert len(rows) == 3
     slot = dead.recorder.claim(rows[0].position, rows[0].attempt)
     dead.recorder.started(slot, b"h" * 16)
@@ -216,6 +251,25 @@ def test_whoever_left_after_the_plan_is_skipped_with_the_reason(
         }
 
 
+def test_a_row_that_somebody_else_has_ended_is_passed_over(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, ids = plan(db, 3)
+    with db.write() as connection:
+        for statement in (
+            "UPDATE delivery SET state = 'skipped', reason = 'told' WHERE position = 1",
+            "UPDATE tally SET planned = planned - 1, skipped = skipped + 1",
+            f"UPDATE subscription SET status = 'unsubscribed' WHERE subscriber_id = {ids[0]}",
+        ):
+            connection.execute(text(statement))
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+
+    result = exchange(db, ledger, [], 3)
+
+    assert ([row.position for row in result.claimed], result.looked_at) == ([2, 3], 3)
+    assert result.counts == Counts(audience=3, skipped=1, sending=2)
+    with db.read() as connection:
+        assert campaigns.reasons(connection, campaign_id) == {_S.skipped: {"told": 1}}
+
+
 def test_a_break_and_the_wish_for_fewer_mails_count_while_a_campaign_is_being_sent(
     db: Database, tmp_path: Path
 ) -> None:
@@ -246,11 +300,14 @@ def test_a_break_and_the_wish_for_fewer_mails_count_while_a_campaign_is_being_se
     assert reasons == {_S.skipped: {"fewer_mails": 1, "paused": 1}}
 
 
-def test_an_outcome_of_another_attempt_is_a_fault(db: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reason", ["", "told at length"])
+def test_an_outcome_of_another_attempt_is_a_fault(
+    db: Database, tmp_path: Path, reason: str
+) -> None:
     campaign_id, list_id, _ = plan(db, 1)
     ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
     (row,) = exchange(db, ledger, [], 1).claimed
-    wrong = Settled(row.position, row.attempt + 1, _S.accepted, Cause.answered)
+    wrong = Settled(row.position, row.attempt + 1, _S.accepted, Cause.answered, reason)
 
     with pytest.raises(StoppedError, match="moved 0 rows"):
         exchange(db, ledger, [wrong], 0)
@@ -387,7 +444,11 @@ def test_no_move_scans_the_campaign(sqlite_template: Path, tmp_path: Path) -> No
             "UPDATE delivery SET state = 'sending'"
             f" FROM {array} AS w WHERE delivery.campaign_id = 1 AND delivery.position = w.position"
         ),
-        *(_positional(_SETTLE, tuple(name for name, _ in _SETTLED), n)[0] for n in (1, 5, 25, 100)),
+        *(
+            _positional(statement, tuple(name for name, _ in columns), n)[0]
+            for statement, columns in ((_SETTLE, _SETTLED), (_ACCEPT, _ACCEPTED))
+            for n in (1, 5, 25, 100)
+        ),
     ]
     with Database(database_url(f"sqlite:///{sqlite_template}", tmp_path)) as db:
         for statement in moves:

@@ -19,7 +19,7 @@ from mailer.smtp.pace import Pace
 from mailer.store import campaigns, maintenance, migrations, runs
 from mailer.store.claims import Ledger
 from mailer.store.database import Database, database_url
-from mailer.store.ledger import counts
+from mailer.store.ledger import Settlements, counts
 from mailer.usecases.reopen_deliveries import resend_unknown, skip_unknown
 from mailer.usecases.send_campaign import Schedule, SendReport
 from mailer.usecases.stop_campaign import cancel_campaign, pause_campaign
@@ -131,7 +131,7 @@ def test_a_dead_sender_of_a_cancelled_campaign_is_settled_by_the_next_plan(
     begun = runs.begin(db, campaign_id, folder=tmp_path, slots=9, now=now, judge=judge)
     ledger = Ledger(campaign_id, 1, begun.run_id, db.dialect, 10**9)
     with db.write() as connection:
-        claimed = ledger.exchange(connection, [], 5, runs.milliseconds(now)).claimed
+        claimed = ledger.exchange(connection, Settlements(), 5, runs.milliseconds(now)).claimed
         runs.move_campaign(connection, campaign_id, CampaignState.cancelled, now=now)
     begun.recorder.started(begun.recorder.claim(claimed[0].position, 1), b"h" * 16)
     begun.recorder.close(remove=False)
