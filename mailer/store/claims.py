@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mailer.errors import StoppedError
@@ -271,27 +272,14 @@ class Ledger:
     def _mark_sending(self, connection: Connection, positions: list[int], now: int) -> None:
         if not positions:
             return
-        first, last = min(positions), max(positions)
-        together = last - first + 1 == len(positions)
-        values: dict[str, object] = {
-            "campaign": self.campaign_id,
-            "run": self.run_id,
-            "now": now,
-        }
-        if together:  # nearly always: a range is found faster than a list
-            source, which = "", "position BETWEEN :first AND :last"
-            values |= {"first": first, "last": last}
-        else:
-            rows = json_rows(self.dialect, "positions", [("position", "INTEGER")])
-            source, which = f" FROM {rows} AS w", "delivery.position = w.position"
-            values |= {"positions": json.dumps([[p] for p in positions])}
+        values = {"campaign": self.campaign_id, "run": self.run_id, "now": now}
         written = run(
             connection,
             "UPDATE delivery SET state = 'sending', attempt = attempt + 1, run_id = :run,"
-            f" at = :now, first_at = coalesce(first_at, :now){source}"
-            f" WHERE delivery.campaign_id = :campaign AND {which}"
-            " AND delivery.state IN ('planned', 'deferred')",
-            values,
+            " at = :now, first_at = coalesce(first_at, :now)"
+            " WHERE campaign_id = :campaign AND position BETWEEN :first AND :last"
+            " AND state IN ('planned', 'deferred')",
+            [{**values, "first": first, "last": last} for first, last in _ranges(positions)],
         )
         require(written.rowcount, len(positions))
 
@@ -315,12 +303,18 @@ class Ledger:
         require(written.rowcount, len(ended))
 
 
+def _ranges(positions: Iterable[int]) -> list[tuple[int, int]]:
+    """The ranges that positions make, first and last: nearly always one for each lane."""
+    ordered = sorted(positions)
+    gaps = [n for n, (one, other) in enumerate(pairwise(ordered), 1) if other != one + 1]
+    return [(ordered[n], ordered[end - 1]) for n, end in pairwise([0, *gaps, len(ordered)])]
+
+
 def _alternating(lanes: Sequence[Sequence[Any]]) -> list[Any]:
     """All rows, each lane's spread evenly among the others'."""
-    placed = [
-        ((number + 0.5) / len(rows), row) for rows in lanes for number, row in enumerate(rows)
-    ]
-    return [row for _, row in sorted(placed, key=lambda place: place[0])]
+    every = [row for rows in lanes for row in rows]
+    places = [(number + 0.5) / len(rows) for rows in lanes for number in range(len(rows))]
+    return [every[n] for n in sorted(range(len(every)), key=places.__getitem__)]
 
 
 _CLAIMABLE = (_S.planned, _S.deferred)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the ledger's process does without: it takes memory and time
@@ -109,21 +109,20 @@ def update_by_rows(
     driver: Any = connection.connection.dbapi_connection
     names = tuple(name for name, _ in columns)
     changed = 0
-    for some in _in_known_sizes(rows):
-        text, order = _positional(statement, names, len(some))
+    for number in range(0, len(rows), _SIZES[-1]):
+        some = rows[number : number + _SIZES[-1]]
+        size = next(size for size in _SIZES if size >= len(some))
+        text, order = _positional(statement, names, size)
         at = order.index("rows")
         before, after = [[values[name] for name in each] for each in (order[:at], order[at + 1 :])]
-        changed += driver.execute(text, [*before, *chain.from_iterable(some), *after]).rowcount
+        missing = repeat(None, (size - len(some)) * len(names))
+        bound = [*before, *chain.from_iterable(some), *missing, *after]
+        changed += driver.execute(text, bound).rowcount
     return changed
 
 
-def _in_known_sizes(rows: Sequence[Sequence[object]]) -> Iterator[Sequence[Sequence[object]]]:
-    """In pieces of four sizes, so that there are four statements to prepare and not hundreds."""
-    at = 0
-    for size in (100, 25, 5, 1):
-        while len(rows) - at >= size:
-            yield rows[at : at + size]
-            at += size
+# So that there are four statements to prepare and not hundreds; rows of nothing fill them up.
+_SIZES = (1, 10, 50, 100)
 
 
 @lru_cache(maxsize=64)

@@ -22,9 +22,9 @@ from mailer.model.words import (
     SubscriptionStatus,
 )
 from mailer.store import campaigns, maintenance, planning, recorder, runs
-from mailer.store.claims import Claimed, Exchange, Ledger
+from mailer.store.claims import Claimed, Exchange, Ledger, _ranges
 from mailer.store.database import Database
-from mailer.store.dialect import _positional, json_rows
+from mailer.store.dialect import _SIZES, _positional, json_rows
 from mailer.store.lanes import Day, left_today
 from mailer.store.ledger import (
     _ACCEPT,
@@ -422,6 +422,47 @@ def test_cancelling_skips_the_rest(db: Database, tmp_path: Path) -> None:
         assert counts(connection, campaign_id) == Counts(audience=3, skipped=3)
 
 
+def test_groups_of_every_size_are_written_whole(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 130)
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+    rows = list(exchange(db, ledger, [], 130).claimed)
+    done = 0
+    for size in (1, 9, 13, 107):
+        some, rows = rows[:size], rows[size:]
+        done += size
+
+        result = exchange(db, ledger, [outcome(row, _S.accepted) for row in some], 0)
+
+        assert result.counts == Counts(audience=130, accepted=done, sending=130 - done)
+
+
+@pytest.mark.parametrize(
+    ("positions", "ranges"),
+    [
+        ([7], [(7, 7)]),
+        ([1, 2, 3], [(1, 3)]),
+        ([1, 40, 2, 41, 3], [(1, 3), (40, 41)]),
+        ([9, 5, 7], [(5, 5), (7, 7), (9, 9)]),
+    ],
+)
+def test_what_is_claimed_together_is_marked_range_by_range(
+    positions: list[int], ranges: list[tuple[int, int]]
+) -> None:
+    assert _ranges(positions) == ranges
+
+
+def test_whoever_comes_back_is_claimed_with_the_next_ones(db: Database, tmp_path: Path) -> None:
+    campaign_id, list_id, _ = plan(db, 9)
+    ledger = open_ledger(db, campaign_id, list_id, begin(db, campaign_id, tmp_path).run_id)
+    rows = exchange(db, ledger, [], 6).claimed
+    back = [outcome(row, _S.planned) for row in rows if row.position in (2, 5)]
+
+    again = exchange(db, ledger, back, 5)
+
+    assert [row.position for row in again.claimed] == [2, 5, 7, 8, 9]
+    assert again.counts == Counts(audience=9, sending=9)
+
+
 def test_no_move_outside_of_the_table_can_be_written() -> None:
     legal = {(a, b, cause) for (a, b), causes in DELIVERY_MOVES.items() for cause in causes}
     for source in DeliveryState:
@@ -447,7 +488,7 @@ def test_no_move_scans_the_campaign(sqlite_template: Path, tmp_path: Path) -> No
         *(
             _positional(statement, tuple(name for name, _ in columns), n)[0]
             for statement, columns in ((_SETTLE, _SETTLED), (_ACCEPT, _ACCEPTED))
-            for n in (1, 5, 25, 100)
+            for n in _SIZES
         ),
     ]
     with Database(database_url(f"sqlite:///{sqlite_template}", tmp_path)) as db:
