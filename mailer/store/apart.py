@@ -1,9 +1,9 @@
 """The ledger's exchanges in a process of their own, beside the one that feeds the wire.
 
 Both want the interpreter all the time: in one process they wait for each other at every call of
-SQLite and of a socket, which costs a quarter of all time. The process holds nothing. It is told
-each exchange, answers after its commit, and ends when the pipe does. When it dies, the rows on
-their way are settled by the flight recorder at the next send, as when the sender itself dies.
+SQLite and of a socket, which costs a quarter of all time. The process, ``books``, holds nothing. It
+is told each exchange, answers after its commit, and ends when the pipe does. When it dies, the rows
+on their way are settled by the flight recorder at the next send, as when the sender itself dies.
 
 SQLite alone has this: a database server works beside us as it is. Until the process is ready, and
 where there is none, the group-commit writer does the same work.
@@ -12,27 +12,24 @@ where there is none, the group-commit writer does the same work.
 from __future__ import annotations
 
 import os
-import signal
-import sqlite3
 import struct
 import subprocess
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import suppress
 from multiprocessing.connection import Connection as Pipe
 from socket import SO_RCVTIMEO, SOL_SOCKET, socketpair
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mailer.errors import StoppedError
+from mailer.store import books
 from mailer.store.claims import Exchange, Ledger
 from mailer.store.lanes import Day
-from mailer.store.ledger import Accepted, Settled, Settlements
-from mailer.store.sqlite_file import BUSY_TIMEOUT_MS, SqliteFile, configure
-from mailer.store.turn import Turn
+from mailer.store.ledger import Settled, Settlements
+from mailer.store.sqlite_file import BUSY_TIMEOUT_MS
+from mailer.store.trouble import in_our_words
 
 if TYPE_CHECKING:
     from mailer.store.database import Database
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
 WORTH_IT = 1_000  # people left to try: the process takes about a tenth of a second to start
 GRACE = 0.0  # seconds that a first exchange waits for it; meanwhile the writer does the work
 _PATIENCE = 10.0  # seconds for its end, and for the rest of an answer that has begun
-_READY = "ready"
 
 
 class Exchanges:
@@ -113,7 +109,7 @@ class _Process:
         with ours, theirs:
             self._process = subprocess.Popen(  # noqa: S603  # ourselves, and a number
                 # "-P": what lies in the current folder is not ours to import.
-                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", books.__name__, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
@@ -136,7 +132,7 @@ class _Process:
         """Whether it has said so. One that ended before has done nothing, and is not missed."""
         if self._state is None and self._pipe.poll(GRACE):
             try:
-                self._state = self._hear() == _READY
+                self._state = self._hear() == books.READY
             except StoppedError:  # why is on standard error, which it shares
                 self._state = False
             if self._state:
@@ -184,9 +180,6 @@ class _Process:
         if asked is None:
             return
         if isinstance(answer, Exception):
-            # Not for the process, in which this module is loaded as well: it brings both drivers.
-            from mailer.store.trouble import in_our_words
-
             told = in_our_words(answer, self._shown)
             if told is not None:
                 told.__cause__ = answer
@@ -219,72 +212,3 @@ def _packed(row: Settled) -> tuple[Any, ...]:
         *(row.position, row.attempt, row.state, row.cause),
         *(row.reason, row.reply, row.due_at, kept),
     )
-
-
-class _Books:
-    """The process's half: the file, a bare connection to it, and one run's ledger."""
-
-    def __init__(self, path: str, ledger: Ledger, busy_timeout: int) -> None:
-        self._path = path
-        self._ledger = replace(ledger, alone=True)
-        self._file = SqliteFile(path)
-        self._driver = sqlite3.connect(path, timeout=busy_timeout / 1000)
-        configure(self._driver)
-        # SQLite checks a state by making a table of all states anew for each row, which takes as
-        # long as the rest of an update. Only what ``allow`` lets pass is written here.
-        self._driver.execute("PRAGMA ignore_check_constraints = ON")
-        # What the statements need of a connection, without the library around it.
-        self._bare: Any = SimpleNamespace(
-            dialect=SimpleNamespace(name="sqlite"),
-            connection=SimpleNamespace(dbapi_connection=self._driver),
-        )
-        self._turn = Turn(f"{path}-turn")
-
-    def exchange(
-        self,
-        accepted: list[Accepted],
-        others: list[Any],
-        want: int,
-        now: int,
-        limits: Mapping[int, int],
-        day: Day | None,
-    ) -> tuple[Any, ...]:
-        """One exchange, committed."""
-        if self._file.replaced():
-            raise StoppedError(f"Another database was put in the place of {self._path}.")
-        settled = Settlements(accepted, [Settled(*row) for row in others])
-        with self._turn, self._transaction():
-            return self._ledger.exchange_plainly(
-                self._bare, settled, want, now, limits=limits, day=day
-            )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._driver.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._driver.execute("COMMIT")
-        except BaseException:
-            if self._driver.in_transaction:  # a full disk has rolled it back already
-                self._driver.execute("ROLLBACK")
-            raise
-
-
-def serve(pipe: Pipe) -> None:
-    """Does exchanges until the pipe ends."""
-    books = _Books(*pipe.recv())
-    pipe.send(_READY)
-    while True:
-        asked = pipe.recv()
-        try:
-            answer: Any = books.exchange(*asked)
-        except Exception as error:  # raised again by whoever asked
-            answer = error
-        pipe.send(answer)
-
-
-if __name__ == "__main__":
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)  # the sender hears them, and ends this by the pipe
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the sender has ended
-        serve(Pipe(int(sys.argv[1])))

@@ -8,6 +8,7 @@ import pickle
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -234,6 +235,15 @@ def test_it_imports_nothing_that_lies_in_the_current_folder(
         os.kill(exchanges.helper, 0)
         assert exchanges._process is not None
         assert exchanges._process.ready
+
+
+def test_it_loads_nothing_that_takes_long() -> None:
+    heavy = {"asyncio", "psycopg", "pydantic", "sqlalchemy", "sqlmodel"}
+    look = f"import sys, mailer.store.books; print(sorted({heavy!r} & set(sys.modules)))"
+
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+
+    assert found.stdout == "[]\n"
 
 
 @pytest.mark.usefixtures("at_once")
