@@ -178,21 +178,17 @@ class Connection(asyncio.BufferedProtocol):
         if not self._left or self._take is None or self._observer is None:
             return None
         while (outgoing := self._take()) is not None:
-            prepared = self._prepare(outgoing)
+            try:
+                prepared = prepare(outgoing, self.machine.features)
+            except BaseException:
+                self._observer.returned(outgoing.key, Stage.mail, "it could not be rendered")
+                raise
             if isinstance(prepared, Prepared):
                 self._left -= 1
                 self._sent += 1
                 return prepared
             self._observer.answered(*prepared)
         return None
-
-    def _prepare(self, outgoing: Outgoing) -> Prepared | Answered:
-        try:
-            return prepare(outgoing, self.machine.features)
-        except BaseException:
-            if self._observer is not None:
-                self._observer.returned(outgoing.key, Stage.mail, "it could not be rendered")
-            raise
 
     def _hear(self, event: Event) -> None:
         if type(event) is Answered:

@@ -125,6 +125,8 @@ class Dispatch:
             return outgoing
         if (opens := self._flow.opens_at(now)) is not None:
             self._wake_at(opens)
+        elif self._settled:  # the wire has run dry: what is not a group yet goes now
+            self._wake_ledger()
         return None
 
     @property
@@ -269,7 +271,7 @@ class Dispatch:
     def _noted(self) -> None:
         settled = self._settled
         many = len(settled.accepted) + len(settled.others) >= self._group
-        if many or self._committing is None or not self._flow:
+        if many or self._committing is None:
             self._wake_ledger()
 
     def _release(self, flight: Flight, why: str) -> None:
