@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailer.message import headers
 from mailer.message.mailbox import (
@@ -107,8 +108,7 @@ class Head:
             to = _header_address(to)
         if len(person.message_id) > 500 or not _MESSAGE_ID(person.message_id):
             raise HeaderError(f"“{person.message_id}” can't be a Message-ID.")
-        if not _DATE(person.date):
-            raise HeaderError(f"“{person.date}” can't be a Date.")
+        _check_date(person.date)
         leave = self._unsubscribe(person) if self.bulk else ""
         if self.cfbl:  # which mail it was: the signed token that stands in Message-ID, too
             leave += f"CFBL-Feedback-ID: {person.message_id.partition('@')[0]}\r\n"
@@ -128,6 +128,12 @@ class Head:
         return (
             f"List-Unsubscribe: <{person.unsubscribe_url}>,\r\n <{person.unsubscribe_mailto}>\r\n"
         )
+
+
+@lru_cache(maxsize=4)  # the same for everybody who is claimed in one second
+def _check_date(date: str) -> None:
+    if not _DATE(date):
+        raise HeaderError(f"“{date}” can't be a Date.")
 
 
 def can_stand(address: str) -> bool:

@@ -42,7 +42,15 @@ from mailer.store.lanes import Day, Lane, suspend
 from mailer.store.ledger import Settled, Settlements
 from mailer.store.recorder import Recorder
 from mailer.store.writer import Writer
-from mailer.usecases.render_ahead import BATCH, Flight, Maker, RenderAhead, Rendered, Stock
+from mailer.usecases.render_ahead import (
+    BATCH,
+    Flight,
+    Letter,
+    Maker,
+    RenderAhead,
+    Rendered,
+    Stock,
+)
 
 _ENVELOPE = (Stage.mail, Stage.rcpt, Stage.data)
 # Every mail asks for it: a member of an enumeration takes four times as long to find.
@@ -180,14 +188,8 @@ class Dispatch:
             self.stop(why)
         deferred = outcome.state is DeliveryState.deferred
         due = self._due(flight.row) if deferred else None
-        self._settle(
-            flight,
-            outcome.state,
-            Cause.answered,
-            "" if outcome.state is DeliveryState.accepted else outcome.reason,
-            str(reply),
-            due,
-        )
+        reason = "" if outcome.state is DeliveryState.accepted else outcome.reason
+        self._settle(flight, outcome.state, Cause.answered, reason, str(reply), due)
 
     def returned(self, key: int, stage: Stage, why: str) -> None:
         """Nothing of its text was sent.
@@ -284,26 +286,24 @@ class Dispatch:
         on. A second attempt must have the very bytes of the first.
         """
         letter = self._stock.take(flight)
-        flight.message_hash = letter.hash
-        if letter.outgoing is None:
-            fault = str(letter.fault)
+        if not isinstance(letter, Letter):
+            fault = str(letter)
             reply = Reply(554, fault, "5.6.0")
             self._settle(flight, DeliveryState.refused, Cause.answered, "unsendable", fault, None)
             outcome = Outcome(DeliveryState.refused, "unsendable", Blame.message)
             if why := self._breaker.heard(Stage.rcpt, outcome, reply):
                 self.stop(why)
             return None
+        outgoing, flight.message_hash = letter
         known = flight.row.message_hash
-        if known is not None and not same(
-            bytes.fromhex(known), letter.hash, letter.outgoing.render()
-        ):
+        if known is not None and not same(bytes.fromhex(known), letter.hash, outgoing.render()):
             self._release(flight, "other bytes than at the first attempt")
             self.stop(
                 f"The mail to person {flight.row.position} is not what the first attempt sent"
                 " any more; nobody is sent such a mail."
             )
             return None
-        return letter.outgoing
+        return outgoing
 
     def _suspend(self, lane: int, seconds: int, reply: Reply) -> None:
         """Gives back what is claimed for a lane, and writes down how long it is left alone."""

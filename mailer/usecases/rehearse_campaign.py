@@ -23,7 +23,7 @@ from mailer.store import campaigns, runs
 from mailer.store.claims import Claimed
 from mailer.store.database import Database
 from mailer.store.remaining import to_try
-from mailer.usecases.render_ahead import BATCH, RenderAhead, Rendered
+from mailer.usecases.render_ahead import BATCH, Letter, RenderAhead, Rendered
 from mailer.usecases.send_campaign import Letters, require_sendable
 from mailer.usecases.sign_letters import Signing
 
@@ -190,16 +190,16 @@ def _rendered(rows: Iterator[Claimed], ahead: RenderAhead) -> Iterator[tuple[Cla
 
 
 def _look(row: Claimed, rendered: Rendered, tally: _Tally) -> None:
-    outgoing = rendered.outgoing
-    if outgoing is None:
-        tally.trouble(row, str(rendered.fault))
+    if not isinstance(rendered, Letter):
+        tally.trouble(row, str(rendered))
         return
+    outgoing, known = rendered
     prepared = prepare(outgoing, _ABLE)
     if isinstance(prepared, Answered):
         tally.trouble(row, prepared.reply.text)
         return
     if row.message_hash is not None and not same(
-        bytes.fromhex(row.message_hash), rendered.hash, outgoing.render()
+        bytes.fromhex(row.message_hash), known, outgoing.render()
     ):
         tally.changed += 1
         tally.trouble(row, "The letter is not what the first attempt sent any more.")

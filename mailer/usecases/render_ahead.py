@@ -17,7 +17,6 @@ from typing import NamedTuple, Protocol
 from mailer.message.mailbox import HeaderError
 from mailer.message.values import MergeError
 from mailer.ports import Outgoing
-from mailer.smtp.text import Text
 from mailer.store.claims import Claimed
 
 AHEAD = 20  # letters that are made together with the one that the wire asks for
@@ -26,13 +25,14 @@ BATCH = 8  # letters a job: handing over costs as much as rendering one
 
 
 class Letter(NamedTuple):
-    """One person's message and its envelope."""
+    """One person's message in its envelope, and its hash."""
 
-    text: Text
+    outgoing: Outgoing
     hash: bytes
-    sender: str  # MAIL FROM
-    smtputf8: bool
-    name: str  # in reports (ENVID)
+
+
+# A letter, or what is wrong with the person's values: a result, not an error.
+Rendered = Letter | MergeError | HeaderError
 
 
 class Maker(Protocol):
@@ -42,22 +42,12 @@ class Maker(Protocol):
         """One person's. Raises MergeError and HeaderError."""
 
 
-class Rendered(NamedTuple):
-    """One letter and its hash, or what is wrong with the person's values."""
-
-    outgoing: Outgoing | None
-    hash: bytes
-    fault: MergeError | HeaderError | None = None
-
-
 def rendered(letters: Maker, row: Claimed) -> Rendered:
-    """Makes one letter. A fault in one person's values is a result, not an error."""
+    """Makes one letter."""
     try:
-        text, mark, sender, smtputf8, name = letters.make(row)
+        return letters.make(row)
     except (MergeError, HeaderError) as error:
-        return Rendered(None, b"", error)
-    outgoing = Outgoing(row.position, sender, row.address, text.message, smtputf8, name, text)
-    return Rendered(outgoing, mark)
+        return error
 
 
 @dataclass(slots=True)

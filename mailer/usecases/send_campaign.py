@@ -26,7 +26,7 @@ from mailer.message.retarget import marked
 from mailer.model.measuring import by_person
 from mailer.model.shown import headcount
 from mailer.model.words import CampaignState, Counts, DeliveryState, OnUnknown, Reply, Stage
-from mailer.ports import Clock, Transport
+from mailer.ports import Clock, Outgoing, Transport
 from mailer.smtp.pace import Pace
 from mailer.smtp.text import Text
 from mailer.store import campaigns, runs, splits
@@ -330,7 +330,7 @@ class Letters:
 
     def render(self, row: Claimed) -> bytes:
         """The whole message, signed if it is to be: the same bytes at each attempt."""
-        return self.make(row).text.message()
+        return self.make(row).outgoing.render()
 
     def make(self, row: Claimed) -> Letter:
         """The message and its envelope.
@@ -371,7 +371,9 @@ class Letters:
         if room:
             name = bounce
             sender += name + domain
-        return Letter(text, known, sender, not row.address.isascii(), name)
+        utf8 = not row.address.isascii()
+        outgoing = Outgoing(row.position, sender, row.address, text.message, utf8, name, text)
+        return Letter(outgoing, known)
 
     def _reconfirm_url(self, person: int) -> str:
         """Only where the letter has it: a tag takes time, and most letters do not ask again."""

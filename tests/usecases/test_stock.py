@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 from mailer.model.words import DeliveryState
-from mailer.smtp.text import Text
+from mailer.ports import Outgoing
 from mailer.store.claims import Claimed
 from mailer.usecases.render_ahead import AHEAD, Flight, Letter, Stock
 
@@ -21,7 +21,8 @@ class Press:
 
     def make(self, row: Claimed) -> Letter:
         self.made.append(row.position)
-        return Letter(Text(b"To: reader\r\n"), bytes(16), "bounce@example.org", False, "")
+        text = b"To: reader\r\n"
+        return Letter(Outgoing(row.position, "", row.address, lambda: text), bytes(16))
 
 
 def queue(people: int) -> deque[Flight]:
@@ -38,7 +39,7 @@ async def told(waiting: deque[Flight], press: Press, *, takes: int, pause: float
     for _ in range(takes):
         flight = waiting.popleft()
         letter = stock.take(flight)
-        assert letter.outgoing is not None
+        assert isinstance(letter, Letter)
         assert letter.outgoing.key == flight.row.position
     await asyncio.sleep(pause)
     stock.close()
