@@ -14,7 +14,8 @@ def to_try(
 ) -> Iterator[tuple[Claimed, str]]:
     """Yields each row that a run would look at, in the order of positions, streamed.
 
-    The word beside it says why this person would not be mailed; empty: they would be.
+    The word beside it says why this person would not be mailed, and has perhaps no address any
+    more; empty: they would be.
     """
     columns = ", ".join(columns_of_claimed(connection.dialect.name))
     query = text(

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from mailer.adapters.inbox import Inbox
+from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.errors import SettingsError
 from mailer.model.words import CampaignState, Counts, Reply, Stage
 from mailer.settings.sending import load_plan
@@ -49,8 +50,9 @@ def lane(db: Database, name: str) -> tuple[int | None, str]:
 
 
 def test_lanes_take_turns(db: Database, campaign: int, tmp_path: Path) -> None:
-    with Inbox() as inbox:
-        send(db, campaign, tmp_path, inbox.port)
+    with Inbox() as inbox:  # by one connection: of several, one may be slow
+        transport = SmtpTransport("127.0.0.1", inbox.port, security="none", connections=1)
+        send(db, campaign, tmp_path, inbox.port, transport=transport, pace=Pace(connections=1))
 
     first = [mail.recipients[0].partition("@")[2] for mail in inbox.messages][:6]
     assert sorted(first) == sorted(["example.org", "gmail.com", "gmx.de"] * 2)
