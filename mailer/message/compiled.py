@@ -113,13 +113,18 @@ class CompiledMessage:
         """
         return b"".join(self.merged(values, person).pieces)
 
-    def merged(self, values: Mapping[str, Value], person: PersonHeaders) -> Merged:
-        """The same, with what its pieces tell about the whole. Raises what ``merge`` does."""
+    def merged(
+        self, values: Mapping[str, Value], person: PersonHeaders, *, checked: bool = False
+    ) -> Merged:
+        """The same, with what its pieces tell about the whole. Raises what ``merge`` does.
+
+        ``checked`` as in ``Head.block``.
+        """
         names = self._names(values, person)
         subject = self.head.subject
         if not subject:
             subject = subject_line(self.mark, self._subject.render(names))
-        block = self.head.block(person, subject)
+        block = self.head.block(person, subject, checked=checked)
         plain = block.isascii()
         pieces = [block.encode()]
         mark = block

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from mailer.message import headers
 from mailer.message.mailbox import (
@@ -101,39 +100,42 @@ class Head:
     bulk: bool
     cfbl: bool = False
 
-    def block(self, person: PersonHeaders, subject: str) -> str:
-        """Returns one reader's header block without the blank line. Raises HeaderError."""
-        to = person.to
+    def block(self, person: PersonHeaders, subject: str, *, checked: bool = False) -> str:
+        """Returns one reader's header block without the blank line. Raises HeaderError.
+
+        The address is always looked at. All else need not be, when it is ``checked``: tokens of
+        ours, and around them what ``check`` has passed.
+        """
+        to, name = person.to, person.message_id
         if len(to) > 254 or not _ADDRESS(to):
             to = _header_address(to)
-        if len(person.message_id) > 500 or not _MESSAGE_ID(person.message_id):
-            raise HeaderError(f"“{person.message_id}” can't be a Message-ID.")
-        _check_date(person.date)
-        leave = self._unsubscribe(person) if self.bulk else ""
+        if not checked:
+            self.check(person)
+        leave = ""
+        if self.bulk:
+            if person.unsubscribe_mailto:
+                leave = f",\r\n <{person.unsubscribe_mailto}>"
+            leave = f"List-Unsubscribe: <{person.unsubscribe_url}>{leave}\r\n"
         if self.cfbl:  # which mail it was: the signed token that stands in Message-ID, too
-            leave += f"CFBL-Feedback-ID: {person.message_id.partition('@')[0]}\r\n"
+            leave += f"CFBL-Feedback-ID: {name.partition('@')[0]}\r\n"
         return (
             f"Date: {person.date}\r\n{self.sender}To: {to}\r\n{subject}"
-            f"Message-ID: <{person.message_id}>\r\n{self.list_id}{leave}{self.tail}"
+            f"Message-ID: <{name}>\r\n{self.list_id}{leave}{self.tail}"
         )
 
-    def _unsubscribe(self, person: PersonHeaders) -> str:
-        """One web address, then at most one mailbox (RFC 8058 section 3.1)."""
+    def check(self, person: PersonHeaders) -> None:
+        """Raises HeaderError for what a header block can't hold, but for the address."""
+        if len(person.message_id) > 500 or not _MESSAGE_ID(person.message_id):
+            raise HeaderError(f"“{person.message_id}” can't be a Message-ID.")
+        if not _DATE(person.date):
+            raise HeaderError(f"“{person.date}” can't be a Date.")
+        if not self.bulk:
+            return
+        # One web address, then at most one mailbox (RFC 8058 section 3.1).
         if not _WEB(person.unsubscribe_url):
             raise HeaderError(f"“{person.unsubscribe_url}” can't be an unsubscribe link.")
-        if not person.unsubscribe_mailto:
-            return f"List-Unsubscribe: <{person.unsubscribe_url}>\r\n"
-        if not _MAILTO(person.unsubscribe_mailto):
+        if person.unsubscribe_mailto and not _MAILTO(person.unsubscribe_mailto):
             raise HeaderError(f"“{person.unsubscribe_mailto}” can't be an unsubscribe mailbox.")
-        return (
-            f"List-Unsubscribe: <{person.unsubscribe_url}>,\r\n <{person.unsubscribe_mailto}>\r\n"
-        )
-
-
-@lru_cache(maxsize=4)  # the same for everybody who is claimed in one second
-def _check_date(date: str) -> None:
-    if not _DATE(date):
-        raise HeaderError(f"“{date}” can't be a Date.")
 
 
 def can_stand(address: str) -> bool:

@@ -182,10 +182,10 @@ class Program:
         unlike = False
         for at, name, number, unchanged, output in self._bare:
             value = person.get(name)
-            if type(value) is not str or not value or value.isspace():
+            if type(value) is str and unchanged(value) and not value.isspace():
+                piece = value + SOFT_BREAK  # it is plain, too
+            elif type(value) is not str or not value or value.isspace():
                 return None
-            if unchanged(value):  # then it is plain, too
-                piece = value + SOFT_BREAK
             else:
                 piece = output(Reader(person, self.terms, None), value, number)
                 unlike = True

@@ -21,6 +21,7 @@ from mailer.message.dkim import Signer
 from mailer.message.fingerprint import fingerprint
 from mailer.message.headers import format_date
 from mailer.message.links import KeyRing, LinkError, Purpose, Tokens
+from mailer.message.mailbox import HeaderError
 from mailer.message.replies import classify
 from mailer.message.retarget import marked
 from mailer.model.measuring import by_person
@@ -307,6 +308,7 @@ class Letters:
         self._date: tuple[int, str] = (-1, "")
         each = [*compiled.values(), *measured.values()]
         self._frames = {id(letter): crc32(letter.frame) for letter in each}
+        self._fit = self._frames_fit(each)
         self._signers: dict[int, Signer] = {}
         if signer is not None:
             self._signers = {
@@ -357,6 +359,7 @@ class Letters:
                 reconfirm_url=self._reconfirm_url(person),
                 email=row.address,
             ),
+            checked=self._fit,
         )
         if plain and not self._signers:
             text = Text.of_plain(pieces)
@@ -374,6 +377,25 @@ class Letters:
         utf8 = not row.address.isascii()
         outgoing = Outgoing(row.position, sender, row.address, text.message, utf8, name, text)
         return Letter(outgoing, known)
+
+    def _frames_fit(self, letters: Sequence[CompiledMessage]) -> bool:
+        """Whether headers can hold what stands around a token: then no letter's are looked at.
+
+        Else each is, and its fault is told of each person.
+        """
+        leave, _, name, _ = self._tokens.of(0)
+        somebody = PersonHeaders(
+            to="",
+            message_id=f"{name}@{self._domain}",
+            date=self._date_of(0),
+            unsubscribe_url=f"{self._site}/u/{leave}",
+        )
+        try:
+            for letter in letters:
+                letter.head.check(somebody)
+        except HeaderError:
+            return False
+        return True
 
     def _reconfirm_url(self, person: int) -> str:
         """Only where the letter has it: a tag takes time, and most letters do not ask again."""

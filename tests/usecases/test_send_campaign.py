@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import json
 import threading
 import time
 from datetime import UTC, datetime
@@ -424,6 +425,31 @@ def test_a_letter_that_can_not_be_made_is_one_persons_trouble(db: Database, tmp_
         assert campaigns.reasons(connection, campaign_id) == {
             DeliveryState.refused: {"unsendable": 1}
         }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("site_url", "https://news.example.org>\r\nBcc: <all@example.org"),
+        ("site_url", "https://news.example.org/a b"),
+        ("message_id_domain", "example.org>\r\nBcc: <all@example.org"),
+    ],
+)
+def test_what_no_header_can_hold_is_not_sent(
+    db: Database, tmp_path: Path, name: str, value: str
+) -> None:
+    """What stands around a person's tokens is looked at once, and then each letter if need be."""
+    campaign_id = plan_letters(db, 2)
+    with db.write() as connection:
+        frozen = connection.execute(text("SELECT frozen FROM campaign")).scalar_one()
+        known = json.loads(frozen) if isinstance(frozen, str) else frozen
+        changed = json.dumps({**known, name: value})
+        connection.execute(text("UPDATE campaign SET frozen = :to"), {"to": changed})
+    with Inbox() as inbox:
+        report = send(db, campaign_id, tmp_path, inbox.port)
+
+    assert inbox.messages == []
+    assert report.counts == Counts(audience=2, refused=2)
 
 
 def test_other_bytes_than_at_the_first_attempt_are_never_sent(db: Database, tmp_path: Path) -> None:
