@@ -3,7 +3,7 @@
 Planning is done by an earlier process, so that its memory is not counted::
 
     python -m tests.bench.measured plan FOLDER PEOPLE SIZE [signed]
-    python -m tests.bench.measured send FOLDER PORT [threads] [profile]
+    python -m tests.bench.measured send FOLDER PORT [threads] [profile] [window=200]
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def plan(folder: Path, people: int, size: int, *, signed: bool) -> None:
         planning.publish(db, campaign, issue="crowd", audience=people, excluded={})
 
 
-def send(folder: Path, port: int, *, threads: int, profiled: bool) -> dict[str, Any]:
+def send(
+    folder: Path, port: int, *, threads: int, profiled: bool, window: int = 200
+) -> dict[str, Any]:
     """Sends it with everything on. ``seconds`` are those of the whole command, begin to end."""
     profile = Profile()
     with open_database(folder) as db:
@@ -95,7 +97,12 @@ def send(folder: Path, port: int, *, threads: int, profiled: bool) -> dict[str, 
             folder,
             port,
             transport=SmtpTransport("127.0.0.1", port, security="none", connections=SESSIONS),
-            pace=Pace(connections=SESSIONS, signing_threads=threads),
+            pace=Pace(
+                window=window,
+                group=window // 2,
+                connections=SESSIONS,
+                signing_threads=threads,
+            ),
             signing=keys(folder) if signed else None,
         )
         seconds = time.perf_counter() - begun
@@ -134,7 +141,7 @@ class _Peaks(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        while not self._over.wait(0.2):
+        while not self._over.wait(0.5):
             self._look()
 
     def stop(self) -> int:
@@ -165,5 +172,12 @@ if __name__ == "__main__":
         plan(where, int(sys.argv[3]), int(sys.argv[4]), signed="signed" in sys.argv)
     else:
         how_many = int(sys.argv[4]) if len(sys.argv) > 4 else 2
-        result = send(where, int(sys.argv[3]), threads=how_many, profiled="profile" in sys.argv)
+        windows = [int(word[7:]) for word in sys.argv if word.startswith("window=")]
+        result = send(
+            where,
+            int(sys.argv[3]),
+            threads=how_many,
+            profiled="profile" in sys.argv,
+            window=windows[0] if windows else 200,
+        )
         print(json.dumps(result))
