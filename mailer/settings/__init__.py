@@ -308,7 +308,7 @@ class Settings(BaseSettings):
     image_loads: LoadMode = LoadMode.off
     utm: Annotated[UtmWish, NoDecode, BeforeValidator(_utm)] = UtmWish()
     utm_domains: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_domains)] = ()
-    window: int = Field(default=200, ge=1, le=10_000)
+    window: int = Field(default=500, ge=1, le=10_000)
     retention: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_retention)] = ()
 
     sign_up_limits: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_sign_up_limits)] = ()

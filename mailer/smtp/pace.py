@@ -19,14 +19,16 @@ _SEVERAL = 5  # messages put off: fewer are not about the pace
 _CLEAN = 60.0  # seconds without a deferral, after which the pace grows
 _GROWTH = 0.25  # of the pace at which the trouble began, added for each clean minute
 _LATE = 0.05  # seconds that a message may be late without the next ones being held to it
+_AT_HAND = 0.5  # seconds of sending that are claimed at a time
+_EACH = 4  # rows for each connection, at least: one under way, and some while a commit lasts
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How many rows may be in doubt, how many go into one commit, and how fast."""
 
-    window: int = 200
-    group: int = 100
+    window: int = 500
+    group: int = 250
     rate: float = 0.0  # messages a second; 0: as fast as the wire
     connections: int = 2
     signing_threads: int = 2
@@ -48,6 +50,50 @@ class Pace:
         if not self.rate:
             return max(self.window, self.connections)
         return max(self.connections, min(self.window, int(self.rate * STALE_SECONDS)))
+
+
+@dataclass(slots=True)
+class Window:
+    """How many rows may be claimed now: what goes in half a second, up to the pace's own number.
+
+    So a power cut leaves few in doubt where mail goes slowly, and no claim gets old. It begins
+    small, and at most doubles each time that as many as it holds were answered.
+    """
+
+    pace: Pace
+    rows: int = field(init=False)
+    group: int = field(init=False)  # outcomes that make a commit worth its time
+    _counted: int = 0  # answers when it was measured last
+    _measured_at: float | None = None
+    _asked_at: float = 0.0
+    _commit: float = 0.0  # seconds that the last one took
+
+    def __post_init__(self) -> None:
+        self._hold(0)
+
+    def committing(self, answers: int, now: float) -> None:
+        """A commit begins, after so many answers of the run: fits the window to their pace.
+
+        Where commits are slow more is at hand, else few rows would wait for each of them, and the
+        window would shrink for that.
+        """
+        self._asked_at = now
+        if self._measured_at is None:
+            self._measured_at = now
+        went, lasted = answers - self._counted, now - self._measured_at
+        wanted = max(_AT_HAND, _EACH * self._commit)
+        if went < self.rows and lasted < wanted:
+            return
+        twice = 2 * self.rows
+        self._hold(min(twice, int(went * wanted / lasted)) if lasted > 0 else twice)
+        self._counted, self._measured_at = answers, now
+
+    def committed(self, now: float) -> None:
+        self._commit = now - self._asked_at
+
+    def _hold(self, rows: int) -> None:
+        self.rows = min(self.pace.rows, max(rows, _EACH * self.pace.connections))
+        self.group = max(1, min(self.pace.group, self.rows // 2))
 
 
 def spread_rate(left: int, seconds: float, most: float) -> float:

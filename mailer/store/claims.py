@@ -7,10 +7,11 @@ outcome counts only after the transaction that wrote it is. ``exchange`` does bo
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailer.errors import StoppedError
@@ -64,6 +65,7 @@ class Exchange:
 
 
 _NO_LIMITS: Mapping[int, int] = {}
+_GOLDEN = (5**0.5 - 1) / 2  # its multiples' fractions come evenly, whatever the step
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +225,10 @@ class Ledger:
         Rows of several lanes alternate, so that no provider gets its share in one burst.
         """
         open_lanes = [lane for lane in lanes if lane.left and limits.get(lane.lane, want) > 0]
-        left = sum(lane.left for lane in open_lanes)
         found: list[list[Any]] = []
-        for lane in open_lanes:
-            share = max(1, want * lane.left // left)
+        for lane, share in zip(open_lanes, _shares(open_lanes, want), strict=True):
+            if not share:
+                continue
             rows = self._candidates(
                 connection,
                 "",
@@ -234,7 +236,7 @@ class Ledger:
                 now,
                 cursor=lane.cursor,
                 last=lane.last,
-                share=min(share, limits.get(lane.lane, want), want - sum(map(len, found))),
+                share=min(share, limits.get(lane.lane, want)),
             )
             run(
                 connection,
@@ -246,8 +248,6 @@ class Ledger:
                 },
             )
             found.append(rows)
-            if sum(map(len, found)) >= want:
-                break
         return found[0] if len(found) == 1 else _alternating(found)
 
     def _candidates(
@@ -300,6 +300,21 @@ class Ledger:
             {"campaign": self.campaign_id, "now": now, "ended": json.dumps(ended)},
         )
         require(written.rowcount, len(ended))
+
+
+def _shares(lanes: Sequence[Lane], want: int) -> list[int]:
+    """How many rows of each lane make ``want``, by what each has left.
+
+    Ticks at equal distances are laid over all that is left, a little further on each time, and a
+    lane gets those that fall on it. So one with a share of a tenth of a row gets every tenth time
+    one, and no lane has to wait until the others are done.
+    """
+    left = sum(lane.left for lane in lanes)
+    begun = sum(lane.cursor for lane in lanes) * _GOLDEN % 1
+    ticks = [
+        math.ceil(edge * want / left - begun) for edge in accumulate(each.left for each in lanes)
+    ]
+    return [here - before for before, here in pairwise([0, *ticks])]
 
 
 def _ranges(positions: Iterable[int]) -> list[tuple[int, int]]:

@@ -35,7 +35,7 @@ from mailer.model.words import (
 from mailer.ports import Clock, Outgoing
 from mailer.smtp.breaker import Breaker
 from mailer.smtp.flow import Flow, Stretch
-from mailer.smtp.pace import STALE_SECONDS, Pace
+from mailer.smtp.pace import STALE_SECONDS, Pace, Window
 from mailer.store.apart import Exchanges
 from mailer.store.claims import Claimed, Exchange
 from mailer.store.lanes import Day, Lane, suspend
@@ -86,7 +86,7 @@ class Dispatch:
     _flights: dict[int, Flight] = field(default_factory=dict)
     _flow: Flow[Flight] = field(init=False)
     _stock: Stock = field(init=False)
-    _group: int = field(init=False)
+    _window: Window = field(init=False)
     _settled: Settlements = field(default_factory=Settlements)
     _exchanging: list[int] | None = None  # positions that the running exchange settles
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
@@ -110,7 +110,7 @@ class Dispatch:
         self._flow = Flow(self.pace, stretches)
         self._stock = Stock(self.letters, self._flow.next_ones, self._loop)
         self.troubles = self._flow.troubles
-        self._group = min(self.pace.group, self.pace.rows)
+        self._window = Window(self.pace)
 
     # ---- ports.Source ------------------------------------------------------------------
 
@@ -272,7 +272,7 @@ class Dispatch:
 
     def _noted(self) -> None:
         settled = self._settled
-        many = len(settled.accepted) + len(settled.others) >= self._group
+        many = len(settled.accepted) + len(settled.others) >= self._window.group
         if many or self._committing is None:
             self._wake_ledger()
 
@@ -364,7 +364,7 @@ class Dispatch:
         """Commits when a group is full or the wire is about to run dry; else in a moment."""
         if self._exchanging is not None or self._draining:
             return
-        if len(self._settled) >= self._group or not (self._flow or self._behind):
+        if len(self._settled) >= self._window.group or not (self._flow or self._behind):
             self._exchange()
         elif self._committing is None:
             self._committing = self._loop.call_later(0.05, self._exchange)
@@ -376,7 +376,8 @@ class Dispatch:
             self._committing.cancel()
             self._committing = None
         settled, self._settled = self._settled, Settlements()
-        want = 0 if self.stopping else self.pace.rows - len(self._flights) + len(settled)
+        self._window.committing(self.answers, self._loop.time())
+        want = 0 if self.stopping else self._window.rows - len(self._flights) + len(settled)
         if self._outside_hours():
             want = 0
         if not settled and want <= 0 and not even_if_idle:
@@ -411,6 +412,7 @@ class Dispatch:
         result = done.result()
         self._free(positions)
         now = self._loop.time()
+        self._window.committed(now)
         flights = [
             Flight(row, self.recorder.claim(row.position, row.attempt), now)
             for row in result.claimed
@@ -432,7 +434,7 @@ class Dispatch:
         self.progress(result.counts, self.next_due if idle else None)
         self._changed.set()
         if (
-            len(self._settled) >= self.pace.group
+            len(self._settled) >= self._window.group
             or (self._settled and not (self._flow or self._behind))
             or go_on
         ):

@@ -3,7 +3,7 @@
 Planning is done by an earlier process, so that its memory is not counted::
 
     python -m tests.bench.measured plan FOLDER PEOPLE SIZE [signed]
-    python -m tests.bench.measured send FOLDER PORT [threads] [profile] [window=200]
+    python -m tests.bench.measured send FOLDER PORT [threads] [profile] [window=500]
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def plan(folder: Path, people: int, size: int, *, signed: bool) -> None:
 
 
 def send(
-    folder: Path, port: int, *, threads: int, profiled: bool, window: int = 200
+    folder: Path, port: int, *, threads: int, profiled: bool, window: int = 500
 ) -> dict[str, Any]:
     """Sends it with everything on. ``seconds`` are those of the whole command, begin to end."""
     profile = Profile()
@@ -178,6 +178,6 @@ if __name__ == "__main__":
             int(sys.argv[3]),
             threads=how_many,
             profiled="profile" in sys.argv,
-            window=windows[0] if windows else 200,
+            window=windows[0] if windows else 500,
         )
         print(json.dumps(result))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from mailer.adapters.inbox import Inbox
@@ -21,8 +25,9 @@ from mailer.smtp.exchange import Observer, Source
 from mailer.smtp.pace import Pace
 from mailer.smtp.timetable import Timetable
 from mailer.store import planning
+from mailer.store.claims import _shares
 from mailer.store.database import Database
-from mailer.store.lanes import Day, count_today, left_today
+from mailer.store.lanes import Day, Lane, count_today, left_today
 from tests.builders import make_list, make_subscriber, subscribe
 from tests.sending import plan_for, send
 from tests.smtpd import Smtpd, say
@@ -56,6 +61,34 @@ def test_lanes_take_turns(db: Database, campaign: int, tmp_path: Path) -> None:
 
     first = [mail.recipients[0].partition("@")[2] for mail in inbox.messages][:6]
     assert sorted(first) == sorted(["example.org", "gmail.com", "gmx.de"] * 2)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_lanes_take_turns_when_few_rows_are_claimed_at_a_time(
+    db: Database, campaign: int, tmp_path: Path, rows: int
+) -> None:
+    with Inbox() as inbox:
+        transport = SmtpTransport("127.0.0.1", inbox.port, security="none", connections=1)
+        pace = Pace(window=rows, group=1, connections=1)
+        send(db, campaign, tmp_path, inbox.port, transport=transport, pace=pace)
+
+    half = Counter(mail.recipients[0].partition("@")[2] for mail in inbox.messages[:9])
+    assert set(half.values()) <= {2, 3, 4}
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=12), st.integers(1, 60))
+def test_each_lane_gets_its_share_of_a_claim(sizes: list[int], want: int) -> None:
+    ends = [*accumulate(sizes)]
+    lanes = [
+        Lane(n, "", 1, end - size, end, None, "")
+        for n, (size, end) in enumerate(zip(sizes, ends, strict=True))
+    ]
+
+    shares = _shares(lanes, want)
+
+    assert sum(shares) == want
+    exact = [want * size / ends[-1] for size in sizes]
+    assert all(abs(share - due) < 1 for share, due in zip(shares, exact, strict=True))
 
 
 def test_a_provider_that_wants_a_rest_is_left_alone_and_the_others_are_served(

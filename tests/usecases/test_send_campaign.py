@@ -20,7 +20,8 @@ from mailer.adapters.inbox import Inbox
 from mailer.adapters.smtp_transport import SmtpTransport
 from mailer.errors import BusyError, InputError
 from mailer.message.links import Purpose, read, read_verp
-from mailer.model.words import CampaignState, Counts, DeliveryState
+from mailer.model.words import CampaignState, Counts, DeliveryState, Reply, Stage
+from mailer.smtp.exchange import Observer, Source
 from mailer.smtp.pace import Pace
 from mailer.store import campaigns, maintenance, runs
 from mailer.store.database import Database
@@ -317,6 +318,32 @@ def test_a_signal_stops_cleanly(db: Database, tmp_path: Path) -> None:
         report = send(db, campaign_id, tmp_path, inbox.port)
     assert report.counts == Counts(audience=50, accepted=50)
     assert len(inbox.messages) == 50
+
+
+class _Slow:
+    """Takes one mail at a time, and thirty milliseconds for it."""
+
+    async def run(self, source: Source, observer: Observer) -> None:
+        while not source.finished:
+            outgoing = source.take()
+            if outgoing is None:
+                await source.changed()
+            elif observer.started(outgoing.key):
+                await asyncio.sleep(0.03)
+                observer.answered(outgoing.key, Stage.dot, Reply(250, "2.0.0 Ok", "2.0.0"))
+
+
+def test_of_a_slow_send_a_power_cut_would_leave_few_in_doubt(db: Database, tmp_path: Path) -> None:
+    campaign_id = plan_letters(db, 40)
+    in_doubt: list[int] = []
+
+    def watch(counts: Counts, due: int | None) -> None:
+        in_doubt.append(counts.sending)
+
+    report = send(db, campaign_id, tmp_path, 0, transport=_Slow(), progress=watch)
+
+    assert report.counts.accepted == 40
+    assert max(in_doubt) <= 17  # half a second of mail, at most 34 of which go in one
 
 
 def test_the_rate_is_kept(db: Database, tmp_path: Path) -> None:
