@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,6 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from mailer.model.words import Stage
+from mailer.smtp.ears import Ears
 from mailer.smtp.envelope import Prepared, prepare
 from mailer.smtp.events import Answered, Broken, Closing, End, Event, Lost, Replied, Returned
 from mailer.smtp.exchange import Observer, Outgoing
@@ -66,6 +68,8 @@ class Connection(asyncio.BufferedProtocol):
         self._held: Prepared | None = None  # taken, rendered, and not given to the machine yet
         self._deaf = deaf  # not a byte is read before TLS
         self._left = -1  # transactions that may still begin; negative: no limit
+        self._ears: Ears | None = None  # hears for us while mail is sent
+        self._socket = -1  # what they listen to
         self._sent = 0
         self._until = 0.0  # the loop's time after which no transaction begins; 0: no limit
         self.answered = False  # the server has answered for an envelope, by more than a 421
@@ -123,12 +127,14 @@ class Connection(asyncio.BufferedProtocol):
         *,
         limit: int = -1,
         until: float = 0.0,
+        ears: Ears | None = None,
     ) -> Ended:
         """Sends what ``take`` yields, until it yields nothing or the connection ends.
 
         ``limit`` is how many transactions the connection may carry in its life, and ``until`` the
         loop's time after which it begins none but the first. Whatever was taken has had its final
-        observation when this returns or raises.
+        observation when this returns or raises. ``ears`` hear for it meanwhile, if it is in the
+        clear.
         """
         if self._ended:
             return self._ended
@@ -136,6 +142,7 @@ class Connection(asyncio.BufferedProtocol):
             self._left = max(0, limit - self._sent)
         self._take, self._observer, self._until = take, observer, until
         self._exchange = self._loop.create_future()
+        self._listen(ears)
         self._wait_for(self._limits[Stage.mail])
         self._guard(self._pump)
         if not self._exchange.done():
@@ -147,6 +154,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._watch.cancel()
                 self._watch = None
             self._exchange = None
+            self._hear_oneself()
 
     def _pump(self) -> None:
         """Writes what the machine wants: at most one write."""
@@ -217,6 +225,7 @@ class Connection(asyncio.BufferedProtocol):
             ended = replace(ended, fruitless=True)
         self._ended = ended
         if self.transport is not None:
+            self._hear_oneself()
             self.transport.abort()
         try:
             self._tell(partial(self._report, ended.why), ends)
@@ -307,9 +316,11 @@ class Connection(asyncio.BufferedProtocol):
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
+        self._heard(bytes(self._view[:nbytes]))
+
+    def _heard(self, data: bytes) -> None:
         try:
             unsent = self.transport.get_write_buffer_size() if self.transport else 0
-            data = bytes(self._view[:nbytes])
             events = self.machine.receive(data, unsent - self._overhead)
             if len(events) == 1:
                 self._hear(events[0])
@@ -321,6 +332,41 @@ class Connection(asyncio.BufferedProtocol):
                     self._wait_for(self._limits[self.machine.awaiting])
         except Exception as error:  # see ``_guard``: written out, because each mail comes here
             self._failed(error)
+
+    def _listen(self, ears: Ears | None) -> None:
+        """Lets them read instead of the transport, which could only do it at greater cost."""
+        transport = self.transport
+        if ears is None or transport is None or transport.is_closing():
+            return
+        if transport.get_extra_info("ssl_object") is not None:
+            return
+        transport.pause_reading()
+        self._ears, self._socket = ears, transport.get_extra_info("socket").fileno()
+        ears.listen(self._socket, self._read)
+
+    def _hear_oneself(self) -> None:
+        """Has the transport read again."""
+        if self._ears is None or self.transport is None:
+            return
+        self._ears.leave(self._socket)
+        self._ears = None
+        self.transport.resume_reading()
+
+    def _read(self) -> None:
+        """One read of what waits. An end is the transport's to find and to tell."""
+        data = b""
+        try:
+            if self.transport is not None and not self.transport.is_closing():
+                data = os.read(self._socket, _BUFFER)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._guard(partial(self._end, Ended(Ending.closed, f"the connection broke ({error})")))
+            return
+        if data:
+            self._heard(data)
+        else:
+            self._hear_oneself()
 
     def pause_writing(self) -> None:
         self._paused = True

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from mailer.errors import WireError
 from mailer.smtp.connection import Connection, Ended, Ending
+from mailer.smtp.ears import Ears
 from mailer.smtp.exchange import Observer, Outgoing, Source
 from mailer.smtp.opening import OpeningError, open_connection
 from mailer.smtp.route import Route, Timeouts
@@ -52,15 +55,19 @@ class Pool:
         What is on the wire then is still waited for, but nothing more is taken. Cancelling does
         not wait: texts under way are ``lost``, envelopes are ``returned``.
         """
-        if not source.finished:
-            await _Run(self, source, observer).run()
+        if source.finished:
+            return
+        # Elsewhere the transports read, as they do under TLS.
+        with Ears() if sys.platform == "linux" else nullcontext() as ears:
+            await _Run(self, source, observer, ears).run()
 
 
 class _Run:
     """One run of a pool. A lane is a task that keeps one connection open while there is work."""
 
-    def __init__(self, pool: Pool, source: Source, observer: Observer) -> None:
+    def __init__(self, pool: Pool, source: Source, observer: Observer, ears: Ears | None) -> None:
         self._pool = pool
+        self._ears = ears
         self._source = source
         self._observer = observer
         self._lanes: set[asyncio.Task[None]] = set()
@@ -134,7 +141,9 @@ class _Run:
         lifetime = self._pool.lifetime
         until = asyncio.get_running_loop().time() + lifetime if lifetime else 0.0
         while True:
-            ended = await connection.exchange(self._take, self._observer, limit=limit, until=until)
+            ended = await connection.exchange(
+                self._take, self._observer, limit=limit, until=until, ears=self._ears
+            )
             if ended.ending is not Ending.idle:
                 break
             if self._done() or not await self._changed(self._pool.timeouts.idle):

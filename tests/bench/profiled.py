@@ -43,9 +43,9 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
         for name in ("take", "started", "answered", "_exchanged")
     ],
     "protocol": [(Machine, name) for name in ("receive", "text", "envelope")],
-    "connection": [(Connection, name) for name in ("_pump", "buffer_updated")],
+    "connection": [(Connection, name) for name in ("_pump", "_heard")],
     "socket: write": [(_SOCKET, "write")],
-    "socket: read": [(_SOCKET, "_read_ready__get_buffer")],
+    "socket: read": [(Connection, "_read"), (_SOCKET, "_read_ready__get_buffer")],
 }
 
 

@@ -145,16 +145,19 @@ _LIMITS = {"mail": "mail", "rcpt": "rcpt", "data": "data", "dot": "dot", "quit":
 _NO_SUCH_USER = ["550 5.1.1 No such user"]
 
 
-def outcome(cell: Cell, certificate: Certificate) -> str:
-    """Lets it happen; returns the word for what came of it. What must hold always is asserted."""
+def outcome(cell: Cell, certificate: Certificate | None) -> str:
+    """Lets it happen; returns the word for what came of it. What must hold always is asserted.
+
+    Without a certificate, all is in the clear and nobody signs in.
+    """
     step, nth = _STEPS[cell.command]
     again = cell.command.endswith("-again")
     server = Smtpd(
         pipelining=cell.pipelining,
         chop=cell.fault == "cut",
         certificate=certificate,
-        login=_LOGIN,
-        auth=("PLAIN",),
+        login=_LOGIN if certificate else None,
+        auth=("PLAIN",) if certificate else (),
     )
     _arrange(server, cell, step, nth)
     if cell.command == "RSET":
@@ -163,13 +166,10 @@ def outcome(cell: Cell, certificate: Certificate) -> str:
     timeouts = replace(PATIENT, **{limit: 0.7}) if cell.fault == "stall" else PATIENT
     outbox, stopped = Outbox(3, again=True), ""
     with server:
-        route = Route(
-            server.host,
-            server.port,
-            Security.starttls,
-            *_LOGIN,
-            context=system_context(str(certificate.authority)),
-        )
+        route = Route(server.host, server.port, Security.none)
+        if certificate is not None:
+            context = system_context(str(certificate.authority))
+            route = Route(server.host, server.port, Security.starttls, *_LOGIN, context=context)
         pool = Pool(
             route, connections=1, messages=int(again), timeouts=timeouts, pauses=(0.01,) * 4
         )

@@ -9,6 +9,7 @@ from tests.smtp.fault_matrix import LOCK_STEP, PIPELINED, Cell, cells, outcome
 
 COMMANDS = {"greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "text-and-dot"}
 COMMANDS |= {"RSET", "QUIT"}
+LETTERS = COMMANDS - {"greeting", "EHLO", "STARTTLS", "AUTH"}
 FAULTS = {"4xx", "5xx", "421", "drop", "stall", "garbage", "multi-line", "over-long", "early"}
 FAULTS |= {"cut"}
 
@@ -16,6 +17,14 @@ FAULTS |= {"cut"}
 @pytest.mark.parametrize("cell", list(cells()), ids=lambda cell: cell.name)
 def test_what_comes_of_it(cell: Cell, certificate: Certificate) -> None:
     assert outcome(cell, certificate) == cell.expected
+
+
+@pytest.mark.parametrize(
+    "cell", [cell for cell in cells() if cell.command in LETTERS], ids=lambda cell: cell.name
+)
+def test_what_comes_of_it_in_the_clear(cell: Cell) -> None:
+    """There, reads come another way (``Ears``)."""
+    assert outcome(cell, None) == cell.expected
 
 
 def test_the_table_has_every_command_and_every_fault() -> None:
