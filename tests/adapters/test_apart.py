@@ -57,15 +57,24 @@ def test_its_exceptions_are_raised_here() -> None:
         run_apart(lambda: 1 // 0, where="x")
 
 
-def test_one_that_never_ends_is_ended() -> None:
+def test_one_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    children: list[int] = []
+    fork = os.fork
+
+    def noted() -> int:
+        children.append(fork())
+        return children[-1]
+
+    monkeypatch.setattr(os, "fork", noted)
     started = time.monotonic()
 
     message = message_of(lambda: time.sleep(60), seconds=0.3)
 
     assert message == "The layout takes longer than 0.3 seconds."
     assert time.monotonic() - started < 10
+    (child,) = children
     with pytest.raises(ChildProcessError):  # nothing is left behind
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(child, os.WNOHANG)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS does not bound memory")
