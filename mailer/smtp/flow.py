@@ -49,6 +49,11 @@ class Flow(Generic[T]):
         return bool(self._lanes)
 
     @property
+    def held(self) -> int:
+        """How many wait for their lane, and hold up nothing but it."""
+        return self._lanes.held
+
+    @property
     def open_now(self) -> bool:
         """Whether something waits that nothing holds back."""
         return self._lanes.any_free and not self._pace.rate
@@ -98,7 +103,7 @@ class Flow(Generic[T]):
 
     def room(self, now: float) -> dict[int, int]:
         """How many rows each limited lane can use before a claim is stale."""
-        return self._lanes.room(now, STALE_SECONDS)
+        return self._lanes.room(now, STALE_SECONDS, max(1, self._pace.rows // 2))
 
     def left_alone(self, lane: int, now: float) -> float:
         """Seconds until a lane's suspension ends, 0 when there is none."""

@@ -28,7 +28,12 @@ class Lanes(Generic[T]):
         self._slow: dict[int, deque[T]] = {}
 
     def __len__(self) -> int:
-        return len(self._free) + sum(map(len, self._slow.values()))
+        return len(self._free) + self.held
+
+    @property
+    def held(self) -> int:
+        """How many wait for their lane."""
+        return sum(map(len, self._slow.values()))
 
     def __bool__(self) -> bool:
         return bool(self._free) or any(self._slow.values())
@@ -77,15 +82,21 @@ class Lanes(Generic[T]):
         waiting = [lane for lane, items in self._slow.items() if items]
         return min((self.throttles[lane].opens_at(0.0) for lane in waiting), default=None)
 
-    def room(self, now: float, seconds: float) -> dict[int, int]:
-        """How many more each limited lane can use within so many seconds; 0 while suspended."""
+    def room(self, now: float, seconds: float, most: int) -> dict[int, int]:
+        """How many more each limited lane can use within so many seconds; 0 while suspended.
+
+        Never so many that more than ``most`` wait in all: the others want room, too.
+        """
         found = {}
+        left = max(most - self.held, 0)
         for lane, throttle in enumerate(self.throttles):
             if throttle.suspended_until > now:
                 found[lane] = 0
             elif throttle.rate:
                 queued = len(self._slow.get(lane, ()))
-                found[lane] = max(max(1, int(throttle.rate * seconds)) - queued, 0)
+                wanted = max(max(1, int(throttle.rate * seconds)) - queued, 0)
+                found[lane] = min(wanted, left)
+                left -= found[lane]
         return found
 
     def take_all(self, lane: int | None = None) -> Iterator[T]:

@@ -226,7 +226,7 @@ class Ledger:
         """
         open_lanes = [lane for lane in lanes if lane.left and limits.get(lane.lane, want) > 0]
         found: list[list[Any]] = []
-        for lane, share in zip(open_lanes, _shares(open_lanes, want), strict=True):
+        for lane, share in zip(open_lanes, _shares(open_lanes, want, limits), strict=True):
             if not share:
                 continue
             rows = self._candidates(
@@ -236,7 +236,7 @@ class Ledger:
                 now,
                 cursor=lane.cursor,
                 last=lane.last,
-                share=min(share, limits.get(lane.lane, want)),
+                share=share,
             )
             run(
                 connection,
@@ -302,18 +302,32 @@ class Ledger:
         require(written.rowcount, len(ended))
 
 
-def _shares(lanes: Sequence[Lane], want: int) -> list[int]:
-    """How many rows of each lane make ``want``, by what each has left.
+def _shares(lanes: Sequence[Lane], want: int, limits: Mapping[int, int]) -> list[int]:
+    """How many rows of each lane make ``want``, by what each has left, within its limit.
 
-    Ticks at equal distances are laid over all that is left, a little further on each time, and a
-    lane gets those that fall on it. So one with a share of a tenth of a row gets every tenth time
-    one, and no lane has to wait until the others are done.
+    What a limited lane has no use for is shared out among those without a limit.
+    """
+    found = [
+        min(share, limits.get(lane.lane, share))
+        for lane, share in zip(lanes, _ticks(lanes, want), strict=True)
+    ]
+    free = [number for number, lane in enumerate(lanes) if lane.lane not in limits]
+    for number, more in zip(
+        free, _ticks([lanes[number] for number in free], want - sum(found)), strict=True
+    ):
+        found[number] += more
+    return found
+
+
+def _ticks(lanes: Sequence[Lane], want: int) -> list[int]:
+    """Ticks at equal distances are laid over all that is left, a little further on each time, and
+    a lane gets those that fall on it. So one with a share of a tenth of a row gets every tenth
+    time one, and no lane has to wait until the others are done.
     """
     left = sum(lane.left for lane in lanes)
     begun = sum(lane.cursor for lane in lanes) * _GOLDEN % 1
-    ticks = [
-        math.ceil(edge * want / left - begun) for edge in accumulate(each.left for each in lanes)
-    ]
+    edges = accumulate(lane.left for lane in lanes)
+    ticks = [math.ceil(edge * want / left - begun) for edge in edges]
     return [here - before for before, here in pairwise([0, *ticks])]
 
 

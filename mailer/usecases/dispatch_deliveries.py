@@ -377,8 +377,10 @@ class Dispatch:
             self._committing = None
         settled, self._settled = self._settled, Settlements()
         self._window.committing(self.answers, self._loop.time())
-        want = 0 if self.stopping else self._window.rows - len(self._flights) + len(settled)
-        if self._outside_hours():
+        # What waits for a slow lane takes no room from the others.
+        room = min(self._window.rows + self._flow.held, self.pace.rows)
+        want = room - len(self._flights) + len(settled)
+        if self.stopping or self._outside_hours():
             want = 0
         if not settled and want <= 0 and not even_if_idle:
             return
@@ -393,7 +395,6 @@ class Dispatch:
         limits = self._flow.room(self._loop.time())
         cap = self.pace.timetable.cap(moment)
         day = None if cap is None else Day(self.pace.timetable.day(moment).isoformat(), cap)
-
         return self.exchanges.submit(settled, want, now, limits=limits, day=day)
 
     def _outside_hours(self) -> bool:

@@ -54,6 +54,24 @@ def lane(db: Database, name: str) -> tuple[int | None, str]:
     return row[0], row[1]
 
 
+def test_a_large_lane_with_a_rate_leaves_the_others_their_room(
+    db: Database, tmp_path: Path
+) -> None:
+    list_id = make_list(db, "edition")
+    addresses = [f"p{n}@{'gmail.com' if n >= 20 else 'example.org'}" for n in range(120)]
+    people = {make_subscriber(db, address): address for address in addresses}
+    for subscriber in people:
+        subscribe(db, subscriber, list_id)
+    campaign = plan_for(db, people, list_id, lanes=[("other", 20), ("gmail", 100)])
+
+    with Inbox() as inbox:
+        send(db, campaign, tmp_path, inbox.port, pace=Pace(lane_rates={"gmail": 30}))
+
+    domains = [mail.recipients[0].partition("@")[2] for mail in inbox.messages]
+    assert len(domains) == 120
+    assert "example.org" not in domains[80:]  # they were done a second and more before the rest
+
+
 def test_lanes_take_turns(db: Database, campaign: int, tmp_path: Path) -> None:
     with Inbox() as inbox:  # by one connection: of several, one may be slow
         transport = SmtpTransport("127.0.0.1", inbox.port, security="none", connections=1)
@@ -76,6 +94,28 @@ def test_lanes_take_turns_when_few_rows_are_claimed_at_a_time(
     assert set(half.values()) <= {2, 3, 4}
 
 
+@given(
+    st.lists(st.integers(1, 50), min_size=1, max_size=12),
+    st.integers(1, 60),
+    st.dictionaries(st.integers(0, 11), st.integers(1, 40)),
+)
+def test_what_a_limited_lane_does_not_use_goes_to_the_others(
+    sizes: list[int], want: int, limits: dict[int, int]
+) -> None:
+    ends = [*accumulate(sizes)]
+    lanes = [
+        Lane(number, "", 1, end - size, end, None, "")
+        for number, (size, end) in enumerate(zip(sizes, ends, strict=True))
+    ]
+
+    shares = _shares(lanes, want, limits)
+
+    assert all(0 <= share <= limits.get(n, share) for n, share in enumerate(shares))
+    assert 1 <= sum(shares) <= want
+    if any(lane.lane not in limits for lane in lanes):
+        assert sum(shares) == want
+
+
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=12), st.integers(1, 60))
 def test_each_lane_gets_its_share_of_a_claim(sizes: list[int], want: int) -> None:
     ends = [*accumulate(sizes)]
@@ -84,7 +124,7 @@ def test_each_lane_gets_its_share_of_a_claim(sizes: list[int], want: int) -> Non
         for n, (size, end) in enumerate(zip(sizes, ends, strict=True))
     ]
 
-    shares = _shares(lanes, want)
+    shares = _shares(lanes, want, {})
 
     assert sum(shares) == want
     exact = [want * size / ends[-1] for size in sizes]
