@@ -85,18 +85,15 @@ class Lanes(Generic[T]):
     def room(self, now: float, seconds: float, most: int) -> dict[int, int]:
         """How many more each limited lane can use within so many seconds; 0 while suspended.
 
-        Never so many that more than ``most`` wait in all: the others want room, too.
+        Of no lane more than ``most`` wait: the others want room, too.
         """
         found = {}
-        left = max(most - self.held, 0)
         for lane, throttle in enumerate(self.throttles):
             if throttle.suspended_until > now:
                 found[lane] = 0
             elif throttle.rate:
                 queued = len(self._slow.get(lane, ()))
-                wanted = max(max(1, int(throttle.rate * seconds)) - queued, 0)
-                found[lane] = min(wanted, left)
-                left -= found[lane]
+                found[lane] = max(max(1, min(int(throttle.rate * seconds), most)) - queued, 0)
         return found
 
     def take_all(self, lane: int | None = None) -> Iterator[T]:

@@ -127,6 +127,12 @@ def test_a_lane_with_a_rate_holds_nobody_else_up() -> None:
     assert emptied(queue, 1.0) == [12]
 
 
+def test_each_lane_with_a_rate_has_room_of_its_own() -> None:
+    queue = flow(Pace(lane_rates={"other": 1.0, "gmail": 400.0, "gmx": 9999.0}))
+
+    assert queue.room(0.0) == {0: 0, 1: 248, 2: 248}  # two of each are there already
+
+
 def test_a_provider_that_asks_for_a_rest_gets_it_and_the_run_goes_on() -> None:
     queue = flow()
 

@@ -54,6 +54,16 @@ def lane(db: Database, name: str) -> tuple[int | None, str]:
     return row[0], row[1]
 
 
+def test_lanes_with_a_rate_do_not_wait_for_each_other(
+    db: Database, campaign: int, tmp_path: Path
+) -> None:
+    with Inbox() as inbox:
+        rates = {"other": 400, "gmail": 400, "gmx": 400}
+        report = send(db, campaign, tmp_path, inbox.port, pace=Pace(lane_rates=rates))
+
+    assert report.counts == Counts(audience=18, accepted=18)
+
+
 def test_a_large_lane_with_a_rate_leaves_the_others_their_room(
     db: Database, tmp_path: Path
 ) -> None:
