@@ -54,6 +54,15 @@ def lane(db: Database, name: str) -> tuple[int | None, str]:
     return row[0], row[1]
 
 
+def untouched(sizes: list[int]) -> list[Lane]:
+    """Lanes of so many people, of whom none was looked at."""
+    ends = accumulate(sizes)
+    return [
+        Lane(number, "", end - size + 1, end - size, end, None, "")
+        for number, (size, end) in enumerate(zip(sizes, ends, strict=True))
+    ]
+
+
 def test_lanes_with_a_rate_do_not_wait_for_each_other(
     db: Database, campaign: int, tmp_path: Path
 ) -> None:
@@ -112,11 +121,7 @@ def test_lanes_take_turns_when_few_rows_are_claimed_at_a_time(
 def test_what_a_limited_lane_does_not_use_goes_to_the_others(
     sizes: list[int], want: int, limits: dict[int, int]
 ) -> None:
-    ends = [*accumulate(sizes)]
-    lanes = [
-        Lane(number, "", 1, end - size, end, None, "")
-        for number, (size, end) in enumerate(zip(sizes, ends, strict=True))
-    ]
+    lanes = untouched(sizes)
 
     shares = _shares(lanes, want, limits)
 
@@ -128,16 +133,10 @@ def test_what_a_limited_lane_does_not_use_goes_to_the_others(
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=12), st.integers(1, 60))
 def test_each_lane_gets_its_share_of_a_claim(sizes: list[int], want: int) -> None:
-    ends = [*accumulate(sizes)]
-    lanes = [
-        Lane(n, "", 1, end - size, end, None, "")
-        for n, (size, end) in enumerate(zip(sizes, ends, strict=True))
-    ]
-
-    shares = _shares(lanes, want, {})
+    shares = _shares(untouched(sizes), want, {})
 
     assert sum(shares) == want
-    exact = [want * size / ends[-1] for size in sizes]
+    exact = [want * size / sum(sizes) for size in sizes]
     assert all(abs(share - due) < 1 for share, due in zip(shares, exact, strict=True))
 
 
