@@ -85,7 +85,8 @@ class Window:
         if went < self.rows and lasted < wanted:
             return
         twice = 2 * self.rows
-        self._hold(min(twice, int(went * wanted / lasted)) if lasted > 0 else twice)
+        # The bound comes first: an instant that is short enough makes a pace without end.
+        self._hold(int(min(twice, went * wanted / lasted)) if lasted > 0 else twice)
         self._counted, self._measured_at = answers, now
 
     def committed(self, now: float) -> None:

@@ -177,7 +177,7 @@ def test_a_handshake_that_does_not_happen_is_said_so(
     act: Act, security: Security, certificate: Certificate, trusting: ssl.SSLContext
 ) -> None:
     """The server of these tests speaks no TLS where the client expects it."""
-    timeouts = replace(PATIENT, tls=0.4, connect=0.4, command=0.8)
+    timeouts = replace(PATIENT, tls=0.4, command=0.8)
     step = "starttls" if security is Security.starttls else "greeting"
     server = Smtpd(offers=["STARTTLS"]).at(step, act)
     with server, pytest.raises(WireError, match=r"The mail server|No secure connection"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailer.smtp.pace import Pace, Window
@@ -64,6 +64,7 @@ def test_slow_commits_do_not_make_it_smaller_and_slower_still() -> None:
     assert slow_commits(0.2, 20).rows == 500
 
 
+@example([(0, 0.0, 2.0**-1022), (8, 0.0, 0.0)], 1, 1, 0.0)  # a clock that hardly moved
 @given(
     st.lists(st.tuples(st.integers(0, 5000), st.floats(0, 5), st.floats(0, 5)), max_size=30),
     st.integers(1, 600),
